@@ -1,0 +1,109 @@
+"""Every error that a user of Highbeam can meet.
+
+The tree::
+
+    HighbeamError
+    ├── UsageError                 what was asked for cannot be done; nothing was touched
+    │   ├── UnknownMethodError     no method of that name
+    │   ├── OptionError            no option of that name, or a value out of its range
+    │   ├── ArrayError             an array of a shape, dtype or range that no method takes
+    │   └── OutputError            where the result should go: a clash, an existing file, an input
+    └── PictureError               one picture could not be read or written; it names the file
+        ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
+        ├── PictureTooLargeError       more pixels, or a longer side, than the limits allow
+        ├── DamagedPictureError        empty, truncated, mislabelled, corrupt
+        └── PictureWriteError          the disk or the format did not take the result
+
+The command line maps ``UsageError`` to exit code 2 and ``PictureError`` to exit code 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "ArrayError",
+    "DamagedPictureError",
+    "HighbeamError",
+    "OptionError",
+    "OutputError",
+    "PictureError",
+    "PictureTooLargeError",
+    "PictureWriteError",
+    "UnknownMethodError",
+    "UnsupportedPictureError",
+    "UsageError",
+    "nearest",
+]
+
+
+class HighbeamError(Exception):
+    """Base of every error raised on purpose by this package."""
+
+
+class UsageError(HighbeamError, ValueError):
+    """What was asked for cannot be done as asked; nothing was touched."""
+
+
+class UnknownMethodError(UsageError):
+    """There is no method of that name; the message lists the right ones and the nearest."""
+
+
+class OptionError(UsageError):
+    """A method has no such option, or the value is outside its range."""
+
+
+class ArrayError(UsageError):
+    """An array whose shape, dtype or range no method takes."""
+
+
+class OutputError(UsageError):
+    """The result has no place to go: it would meet an input, another result or an existing file."""
+
+
+class PictureError(HighbeamError):
+    """One picture could not be read or written.
+
+    Attributes:
+        name: the file's path as it was given, or ``<bytes>`` where there is no file.
+        reason: what was wrong and what to do, without the name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[PictureError], tuple[str, str]]:
+        """Survive pickling, so that a worker process can hand the error back."""
+        return type(self), (self.name, self.reason)
+
+
+class UnsupportedPictureError(PictureError):
+    """A format, or a kind of picture (animated, several pages, float), that Highbeam does not take."""
+
+
+class PictureTooLargeError(PictureError):
+    """More pixels, or a longer side, than the limits allow; found before decoding."""
+
+
+class DamagedPictureError(PictureError):
+    """Empty, truncated, mislabelled or corrupt data."""
+
+
+class PictureWriteError(PictureError):
+    """The disk, or the format, did not take the result; nothing half-written is left."""
+
+
+def nearest(wrong: str, right: Iterable[str]) -> str:
+    """Say which of the right names is nearest to a wrong one, as the end of an error message.
+
+    Returns:
+        ``"; did you mean 'x'?"`` with the likeliest name, or an empty string where none is near.
+    """
+    close = difflib.get_close_matches(wrong, list(right), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""

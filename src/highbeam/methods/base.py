@@ -1,0 +1,108 @@
+"""What a method is: a callable on one array that knows nothing of files, video or servers.
+
+A method maps ``(H, W, 3)`` RGB to the same shape and dtype. ``uint8`` and ``uint16`` run over their whole
+range, ``float32`` over [0, 1]; the dtype alone decides, never the values, because a dark 16-bit frame has
+small ones. Transfer: display-referred values as stored (sRGB as a rule), as the papers take them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from highbeam.errors import ArrayError
+
+__all__ = [
+    "Float",
+    "MethodSpec",
+    "Pixels",
+    "check_pixels",
+    "from_unit",
+    "full_scale",
+    "largest_channel",
+    "to_unit",
+]
+
+Float: TypeAlias = NDArray[np.float32]
+Pixels: TypeAlias = NDArray[Any]
+"""``uint8``, ``uint16`` or ``float32``, as checked by :func:`check_pixels`."""
+
+_FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+_CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """One row of the table of methods.
+
+    Attributes:
+        name: what users call it by.
+        summary: one line for a list.
+        source: paper, section, equations.
+        options: a frozen dataclass whose fields carry default, range, unit and description.
+        apply: ``(pixels, options) -> pixels``, both ``(H, W, 3)`` of one dtype.
+    """
+
+    name: str
+    summary: str
+    source: str
+    options: type[Any]
+    apply: Callable[[Pixels, Any], Pixels]
+
+
+def full_scale(pixels: Pixels) -> float:
+    """White in the units of the array's dtype: 255, 65535 or 1."""
+    return _FULL_SCALE[pixels.dtype.name]
+
+
+def largest_channel(pixels: Pixels) -> Pixels:
+    """Return max(R, G, B) of ``(H, W, 3)`` as ``(H, W)`` of the same dtype; far faster than a maximum over an axis."""
+    red, green, blue = cv2.split(pixels)
+    return np.asarray(cv2.max(cv2.max(red, green), blue))
+
+
+def check_pixels(pixels: object) -> Pixels:
+    """Accept what every method accepts, and refuse the rest with a reason.
+
+    Raises:
+        ArrayError: not an array, not ``(H, W, 3)``, no pixel, another dtype, or float values that are not
+            finite or lie outside [0, 1].
+    """
+    if not isinstance(pixels, np.ndarray):
+        raise ArrayError(f"expected a numpy array, got {type(pixels).__name__}")
+    if pixels.ndim != _CHANNELS or pixels.shape[2] != _CHANNELS or 0 in pixels.shape:
+        raise ArrayError(f"expected shape (height, width, 3) in RGB with at least one pixel, got {pixels.shape}")
+    if pixels.dtype.name not in _FULL_SCALE:
+        raise ArrayError(f"expected uint8, uint16 or float32, got {pixels.dtype}; convert it first")
+    if pixels.dtype == np.float32:
+        low, high = float(pixels.min()), float(pixels.max())
+        if not (low >= 0.0 and high <= 1.0):  # written so that NaN fails as well
+            raise ArrayError(f"float32 pixels must lie in [0, 1], got {low:g} to {high:g}; scale or clip them first")
+    return pixels
+
+
+def to_unit(pixels: Pixels) -> Float:
+    """Return the pixels as ``float32`` in [0, 1]."""
+    if pixels.dtype == np.float32:
+        return pixels
+    return np.multiply(pixels, np.float32(1.0 / full_scale(pixels)), dtype=np.float32)
+
+
+def from_unit(unit: Float, like: Pixels, *, gain: float = 1.0, offset: float = 0.0) -> Pixels:
+    """Return ``offset + gain * unit`` in the dtype of ``like``: clipped, and rounded for integers.
+
+    One pass over the memory: the affine step, clipping and rounding are done together.
+    """
+    white = full_scale(like)
+    flat = unit.reshape(unit.shape[0], -1)
+    if like.dtype == np.float32:
+        scaled = cv2.addWeighted(flat, gain, flat, 0.0, offset)
+        return np.asarray(np.clip(scaled, 0.0, 1.0)).reshape(unit.shape)
+    depth = cv2.CV_8U if like.dtype == np.uint8 else cv2.CV_16U
+    out = cv2.addWeighted(flat, gain * white, flat, 0.0, offset * white, dtype=depth)  # saturates and rounds
+    return np.asarray(out).reshape(unit.shape)

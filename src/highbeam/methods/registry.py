@@ -1,0 +1,164 @@
+"""The one table of methods, and the callable that a user gets from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from highbeam.errors import OptionError, UnknownMethodError, nearest
+from highbeam.methods import clahe, exposure_fusion, finish, gamma, retinex
+from highbeam.methods.base import MethodSpec, Pixels, check_pixels
+
+__all__ = ["DEFAULT_METHOD", "METHODS", "Enhancer", "find", "load", "names"]
+
+DEFAULT_METHOD = "exposure-fusion"
+"""Of the classical methods the one that keeps colours and lamps and invents least; docs/methods compares them."""
+
+_JOBSON_A = "Jobson, Rahman, Woodell: Properties and performance of a center/surround retinex. IEEE TIP 6(3), 1997"
+_JOBSON_B = "Jobson, Rahman, Woodell: A multiscale retinex for bridging the gap. IEEE TIP 6(7), 1997"
+_PETRO = "Petro, Sbert, Morel: Multiscale Retinex. IPOL 4, 2014"
+
+_ROWS = (
+    MethodSpec(
+        name="gamma",
+        summary="power curve, the same for every pixel",
+        source="Poynton: Digital Video and HD, 2nd ed., 2012, ch. 27",
+        options=gamma.GammaOptions,
+        apply=gamma.gamma,
+    ),
+    MethodSpec(
+        name="clahe",
+        summary="contrast-limited adaptive histogram equalisation of the lightness",
+        source="Reza: Realization of CLAHE for real-time image enhancement. J. VLSI Signal Processing 38, 2004",
+        options=clahe.ClaheOptions,
+        apply=clahe.clahe,
+    ),
+    MethodSpec(
+        name="ssr",
+        summary="single-scale retinex",
+        source=_JOBSON_A,
+        options=retinex.SsrOptions,
+        apply=retinex.ssr,
+    ),
+    MethodSpec(
+        name="msr",
+        summary="multi-scale retinex",
+        source=_JOBSON_B,
+        options=retinex.MsrOptions,
+        apply=retinex.msr,
+    ),
+    MethodSpec(
+        name="msrcr",
+        summary="multi-scale retinex with colour restoration",
+        source=_PETRO,
+        options=retinex.MsrcrOptions,
+        apply=retinex.msrcr,
+    ),
+    MethodSpec(
+        name="msrcp",
+        summary="multi-scale retinex that keeps chromaticity",
+        source=_PETRO,
+        options=retinex.MsrcpOptions,
+        apply=retinex.msrcp,
+    ),
+    MethodSpec(
+        name="exposure-fusion",
+        summary="fusion with a synthetic brighter exposure",
+        source="Ying, Li, Ren, Wang, Wang: A new image contrast enhancement algorithm using exposure fusion. CAIP 2017",
+        options=exposure_fusion.ExposureFusionOptions,
+        apply=exposure_fusion.exposure_fusion,
+    ),
+)
+
+METHODS: Mapping[str, MethodSpec] = MappingProxyType({row.name: row for row in _ROWS})
+"""Every method by name, in the order in which lists show them."""
+
+
+@dataclass(frozen=True)
+class Enhancer:
+    """A method with its options bound: a callable on arrays, safe to share between threads.
+
+    Attributes:
+        spec: the method's row in :data:`METHODS`.
+        options: the method's own options, checked.
+        strength: 0 leaves the picture as it is, 1 is the method's full effect.
+        protect_highlights: keep what was nearly white as it was.
+    """
+
+    spec: MethodSpec
+    options: Any
+    strength: float = 1.0
+    protect_highlights: bool = True
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Enhance one picture.
+
+        Args:
+            pixels: ``(H, W, 3)`` RGB, ``uint8``, ``uint16`` or ``float32`` in [0, 1]; left unchanged.
+
+        Returns:
+            A new array of the same shape and dtype; the same input gives the same bytes.
+
+        Raises:
+            ArrayError: the array is none of these.
+        """
+        check_pixels(pixels)
+        if self.strength == 0.0:
+            return pixels.copy()
+        enhanced = self.spec.apply(pixels, self.options)
+        if self.protect_highlights:
+            enhanced = finish.protect_highlights(pixels, enhanced)
+        return finish.apply_strength(pixels, enhanced, self.strength)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all methods, in the order in which lists show them."""
+    return tuple(METHODS)
+
+
+def find(name: str) -> MethodSpec:
+    """Return a method's row.
+
+    Raises:
+        UnknownMethodError: there is none of that name.
+    """
+    try:
+        return METHODS[name]
+    except KeyError:
+        known = ", ".join(METHODS)
+        raise UnknownMethodError(f"no method {name!r}{nearest(name, METHODS)} (methods: {known})") from None
+
+
+def load(
+    name: str = DEFAULT_METHOD, *, strength: float = 1.0, protect_highlights: bool = True, **options: object
+) -> Enhancer:
+    """Bind a method's options.
+
+    Args:
+        name: a key of :data:`METHODS`.
+        strength: in [0, 1]; 0 leaves the picture as it is.
+        protect_highlights: keep what was nearly white as it was, so that lamps do not bloom.
+        **options: the method's own options; text is converted, so that a command line can pass its words on.
+
+    Raises:
+        UnknownMethodError: there is no such method.
+        OptionError: there is no such option, or a value is out of its range.
+    """
+    spec = find(name)
+    if not 0.0 <= strength <= 1.0:
+        raise OptionError(f"strength must lie in [0, 1], got {strength!r}")
+    known = [option.name for option in fields(spec.options)]
+    for option in options:
+        if option not in known:
+            known_names = ", ".join([*known, "strength", "protect_highlights"])
+            raise OptionError(f"{name} has no option {option!r}{nearest(option, known)} (options: {known_names})")
+    try:
+        bound = spec.options(**options)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise OptionError(f"{name}: {wrong}") from None
+    return Enhancer(spec, bound, strength, protect_highlights)
