@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import highbeam
-from highbeam.scenes import make_scene, render
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = {"1280x720": (720, 1280), "1920x1080": (1080, 1920), "3840x2160": (2160, 3840)}
@@ -54,6 +53,8 @@ def ratios(methods: dict[str, Callable[[Bytes], Any]], picture: Bytes, rounds: i
 
 def night_picture(height: int, width: int) -> Bytes:
     """A rendered night street at 1280x720, enlarged: content like a dashcam's, cheap at any size."""
+    from highbeam.scenes import make_scene, render  # noqa: PLC0415 - a child process does without
+
     image = render(make_scene(seed=3), 720, 1280, time="night").image
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 

@@ -64,6 +64,8 @@ def enhance(
     """
     enhancer = load(method, **options)
     if output is not None:
+        if not isinstance(picture, _PATHS):
+            raise OutputError(f"output= needs a path to read from, got {type(picture).__name__}")
         return _file_to_file(Path(picture), Path(output), enhancer, overwrite=overwrite)
     if isinstance(picture, np.ndarray):
         return enhancer(picture)

@@ -29,7 +29,7 @@ __all__ = ["ExposureFusionOptions", "camera_response", "exposure_fusion", "expos
 
 _A, _B = -0.3293, 1.1258
 _UNDER_EXPOSED = 0.5
-_LEVELS = 65536
+_LEVELS = 2**20
 """Levels on which B is counted, so fine that quantising twice does not move the maximum."""
 
 _RATIO_STEP = 0.025
@@ -92,13 +92,12 @@ def _expose(pixels: Pixels, ratio: float) -> Float:
 
 
 def _under_exposed_below(unit: Float, illumination: Float) -> NDArray[np.float64]:
-    """Return how many under-exposed pixels have a geometric mean of channels below each of 65,537 levels."""
+    """Return how many under-exposed pixels have a geometric mean of channels below each of 2^20 levels."""
     red, green, blue = cv2.split(unit)
     mean = cv2.pow(cv2.multiply(cv2.multiply(red, green), blue), 1.0 / 3.0)
-    levels = cv2.addWeighted(mean, float(_LEVELS - 1), mean, 0.0, 0.0, dtype=cv2.CV_16U)
-    dark = illumination < np.float32(_UNDER_EXPOSED)
-    counts = cv2.calcHist([levels], [0], dark.view(np.uint8), [_LEVELS], [0.0, float(_LEVELS)])
-    return np.concatenate([[0.0], np.cumsum(counts, dtype=np.float64)])
+    dark = mean[illumination < np.float32(_UNDER_EXPOSED)]
+    levels = (dark * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.int32)
+    return np.concatenate([[0.0], np.cumsum(np.bincount(levels, minlength=_LEVELS), dtype=np.float64)])
 
 
 def _entropies(below: NDArray[np.float64], ratios: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ __all__ = ["illumination_map"]
 _EPSILON = 1e-3
 _WINDOW = 5
 
-_UNKNOWNS = 120_000
+_UNKNOWNS = 160_000
 """Size of the system at most: T is smooth between edges, so a coarser grid loses little (docs/methods give figures)."""
 
 _TOLERANCE = 2e-3
