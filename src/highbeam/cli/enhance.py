@@ -1,0 +1,155 @@
+"""``highbeam enhance``: pictures in, brighter pictures out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from highbeam.cli.options import check_format, enhancer_of, limits_of, usable_cpus
+from highbeam.errors import UsageError
+
+if TYPE_CHECKING:
+    from highbeam.batch import Existing, Job
+    from highbeam.cli.report import Report
+
+__all__ = ["enhance"]
+
+_Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SRC",
+        help="Pictures: files, folders (searched to their full depth, hidden files left out), quoted globs"
+        " (** for any depth), or - for standard input.",
+        show_default=False,
+    ),
+]
+_Output = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="Folder for the results, which keeps the folders below each SRC; for one file also a file;"
+        " - for standard output.",
+    ),
+]
+_Method = Annotated[
+    str | None, typer.Option("--method", "-m", help="How to enhance; `highbeam methods` lists them and the default.")
+]
+_Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="An option of the method, such as sigmas=15,80,250; repeatable."),
+]
+_Strength = Annotated[float, typer.Option(help="From 0, the picture as it is, to 1, the method's full effect.")]
+_Protect = Annotated[bool, typer.Option("--protect-highlights/--no-protect-highlights", help="Keep lamps as they are.")]
+_Format = Annotated[
+    str | None,
+    typer.Option("--format", help="Of the results: png, jpeg, tiff, webp, avif or bmp; as the input if not given."),
+]
+_Quality = Annotated[int | None, typer.Option(min=1, max=100, help="Of lossy formats, 1 to 100.")]
+_MaxPixels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COUNT", help="Refuse larger pictures: a pixel count (50000000) or megapixels (50M). Default: 100M."
+    ),
+]
+_Workers = Annotated[
+    int | None, typer.Option(min=1, help="Pictures worked on at once; as many as usable CPUs if not given.")
+]
+_Skip = Annotated[bool, typer.Option("--skip-existing", help="Leave results alone that exist.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist; never an input.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be written.")]
+_Json = Annotated[bool, typer.Option("--json", help="Write one JSON record per picture to standard output.")]
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; failures are still listed.")]
+
+
+def enhance(
+    sources: _Sources,
+    *,
+    output: _Output,
+    method: _Method = None,
+    options: _Set = None,
+    strength: _Strength = 1.0,
+    protect_highlights: _Protect = True,
+    to_format: _Format = None,
+    quality: _Quality = None,
+    max_pixels: _MaxPixels = None,
+    workers: _Workers = None,
+    skip_existing: _Skip = False,
+    overwrite: _Overwrite = False,
+    dry_run: _DryRun = False,
+    as_json: _Json = False,
+    quiet: _Quiet = False,
+) -> None:
+    """Enhance pictures.
+
+    Exit code 0: all done; 1: some failed, the rest is done; 2: bad usage, nothing was touched.
+    """
+    from highbeam.batch import Job
+    from highbeam.cli.report import Report
+
+    existing = _existing(skip=skip_existing, overwrite=overwrite)
+    job = Job(
+        enhancer=(
+            bound := enhancer_of(method, options or [], strength=strength, protect_highlights=protect_highlights)
+        ),
+        method=bound.spec.name,
+        to_format=check_format(to_format),
+        quality=quality,
+        limits=limits_of(max_pixels),
+        overwrite=overwrite,
+    )
+    report = Report(as_json=as_json, quiet=quiet)
+    if output == "-" or "-" in sources:
+        from highbeam.cli.pipe import enhance_pipe
+
+        code = enhance_pipe(sources, output, job, existing, report, dry_run=dry_run)
+    else:
+        code = _enhance_files(sources, output, job, existing, report, workers=workers, dry_run=dry_run)
+    raise typer.Exit(code)
+
+
+def _existing(*, skip: bool, overwrite: bool) -> Existing:
+    if skip and overwrite:
+        raise UsageError("--skip-existing and --overwrite contradict each other; choose one")
+    return "skip" if skip else "overwrite" if overwrite else "refuse"
+
+
+def _enhance_files(
+    sources: list[str], output: str, job: Job, existing: Existing, report: Report, *, workers: int | None, dry_run: bool
+) -> int:
+    """Plan, do it, tell; returns the exit code."""
+    from contextlib import closing
+
+    from highbeam.batch import make_plan, planned, run
+    from highbeam.cli import terminal
+
+    plan = make_plan(sources, output, to_format=job.to_format, existing=existing)
+    if dry_run:
+        for record in planned(plan, job):
+            report.add(record)
+        return report.finish()
+    count = len(plan.items)
+    with (
+        terminal.stop_on_signals() as stop,
+        terminal.progress(count + len(plan.skipped), hidden=report.quiet) as step,
+        closing(run(plan, job, workers=_set_workers(workers, count), stop=stop.event)) as records,
+    ):
+        for record in records:
+            report.add(record)
+            step()
+    if stop.signal:
+        report.stopped(count)
+        return stop.exit_code
+    return report.finish()
+
+
+def _set_workers(wanted: int | None, pictures: int) -> int:
+    """Return the number of threads; where they are several, OpenCV must not divide each picture among more."""
+    workers = max(1, min(wanted or usable_cpus(), pictures))
+    if workers > 1:
+        import cv2
+
+        cv2.setNumThreads(1)
+    return workers

@@ -1,0 +1,114 @@
+"""From the words of a command line to what the package takes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from types import NoneType
+from typing import TYPE_CHECKING, get_args, get_origin
+
+from highbeam.errors import OptionError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from highbeam.methods.base import MethodSpec
+    from highbeam.methods.registry import Enhancer
+    from highbeam.pictures import Limits
+
+__all__ = ["check_format", "enhancer_of", "limits_of", "method_options", "pixel_count", "usable_cpus"]
+
+_COUNT = re.compile(r"([0-9][0-9_]*)(\.[0-9]+)?\s*(MP?)?", re.IGNORECASE)
+
+
+def enhancer_of(method: str | None, words: Sequence[str], *, strength: float, protect_highlights: bool) -> Enhancer:
+    """Load a method with the options given as ``key=value``.
+
+    Raises:
+        UnknownMethodError: there is no such method.
+        OptionError: a word is no ``key=value``, or the method refuses it.
+    """
+    from highbeam.methods.registry import DEFAULT_METHOD, find, load
+
+    spec = find(method or DEFAULT_METHOD)
+    options = method_options(spec, words)
+    return load(spec.name, strength=strength, protect_highlights=protect_highlights, **options)
+
+
+def method_options(spec: MethodSpec, words: Sequence[str]) -> dict[str, str | list[str] | None]:
+    """Read ``key=value`` words.
+
+    Dashes in keys count as underscores. The value of an option that takes several is split at its commas, and ``none``
+    is none where an option may be left open; else values stay text, which the method's own checks convert.
+
+    Raises:
+        OptionError: a word is no ``key=value``, comes twice, or has an option of its own on the command line.
+    """
+    options: dict[str, str | list[str] | None] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        key = key.strip().replace("-", "_")
+        if not key or not equals:
+            raise OptionError(f"--set takes key=value, got {word!r}")
+        if key in options:
+            raise OptionError(f"--set {key} is given twice")
+        if key in {"strength", "protect_highlights"}:
+            raise OptionError(f"--set {key} is no option of a method; use --{key.replace('_', '-')}")
+        options[key] = _value(spec, key, value.strip())
+    return options
+
+
+def _value(spec: MethodSpec, key: str, text: str) -> str | list[str] | None:
+    known = spec.options.__pydantic_fields__
+    kind = known[key].annotation if key in known else None
+    if get_origin(kind) in {tuple, list}:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return None if text.lower() == "none" and NoneType in get_args(kind) else text
+
+
+def check_format(word: str | None) -> str | None:
+    """Return the name of a format, in lower case; ``jpg`` and ``tif`` are taken for what they mean.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from highbeam.pictures import FORMATS
+
+    if word is None:
+        return None
+    name = {"jpg": "jpeg", "tif": "tiff"}.get(word.lower(), word.lower())
+    if name not in FORMATS:
+        raise UsageError(f"no format {word!r}{nearest(name, FORMATS)} (formats: {', '.join(FORMATS)})")
+    return name
+
+
+def limits_of(max_pixels: str | None) -> Limits:
+    """Return the limits on pictures that are read.
+
+    Raises:
+        UsageError: the count cannot be read.
+    """
+    from highbeam.pictures import Limits
+
+    return Limits() if max_pixels is None else Limits(max_pixels=pixel_count(max_pixels))
+
+
+def pixel_count(text: str) -> int:
+    """Read a count of pixels: ``50000000``, or ``50M`` in megapixels (millions).
+
+    Raises:
+        UsageError: it is neither, or less than one pixel.
+    """
+    match = _COUNT.fullmatch(text.strip())
+    whole, part, mega = match.groups(default="") if match else ("", "", "")
+    count = Decimal(whole.replace("_", "") + part) * (1_000_000 if mega else 1) if whole else 0
+    if count < 1 or count != int(count):
+        raise UsageError(f"--max-pixels takes a count such as 50000000, or megapixels such as 50M, got {text!r}")
+    return int(count)
+
+
+def usable_cpus() -> int:
+    """How many CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,5 @@
+"""Metrics: pure functions that measure one picture against another."""
+
+from highbeam.metrics.fullref import psnr, ssim
+
+__all__ = ["psnr", "ssim"]
