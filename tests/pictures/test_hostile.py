@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from highbeam.errors import DamagedPictureError, PictureError, PictureTooLargeError
-from highbeam.pictures import FORMATS, Limits, Picture, decode, encode, inspect
+from highbeam.pictures import FORMATS, Limits, Picture, avif, decode, encode, inspect
+from highbeam.pictures.source import DamageError
 from tests.pictures.makers import (
     XMP,
     Array,
@@ -201,3 +202,38 @@ def test_errors_come_alone_and_nothing_is_said_on_stderr(tmp_path: Path) -> None
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stderr == ""
     assert set(result.stdout.split()) <= {"DamagedPictureError", "PictureTooLargeError", "UnsupportedPictureError"}
+
+
+def test_data_named_over_and_over_are_not_read_over_and_over() -> None:
+    """Small tables that all point at the same large stretch must not cost their product."""
+    body = bytes(1 << 23)
+    entry = struct.pack("<HHII", 0x8298, 7, len(body), 8)
+    entries = b"".join(struct.pack("<H", tag) + entry[2:] for tag in range(1000, 40_000))
+    many_tags = b"II*\0" + struct.pack("<I", 8 + len(body)) + body + struct.pack("<H", 39_000) + entries + bytes(4)
+    tags = tiff_tags(noise(1024, 1024, 1)) | {
+        322: (4, 16),
+        323: (4, 16),
+        324: (4, [8] * 4096),
+        325: (4, [len(body)] * 4096),
+    }
+    many_tiles = tiff(tags, body)
+    whole = WHOLE["avif"]
+    at = whole.index(b"iloc") - 4
+    extents = struct.pack(">II", 0, 0) * 60_000
+    iloc = struct.pack(">I4sIHHHHH", 22 + len(extents), b"iloc", 0, 0x4400, 1, 1, 0, 60_000) + extents
+    many_extents = whole[:at] + iloc + whole[at + struct.unpack_from(">I", whole, at)[0] :] + body
+    start = time.perf_counter()
+    for data in (many_tags, many_tiles, many_extents):
+        outcome(data)
+    assert time.perf_counter() - start < 3.0
+
+
+def test_avif_extents_are_counted() -> None:
+    iloc = struct.pack(">IHHHHH", 0, 0x4400, 1, 7, 0, 60_000) + struct.pack(">II", 0, 0) * 60_000
+    infe = struct.pack(">IHH4s", 2 << 24, 7, 0, b"av01")
+    data = infe + iloc + bytes(1 << 22)
+    boxes = {b"infe": [(0, 12)], b"iloc": [(12, 12 + len(iloc))]}
+    start = time.perf_counter()
+    with pytest.raises(DamageError, match="more than its own size"):
+        avif._payloads(data, boxes)
+    assert time.perf_counter() - start < 1.0

@@ -30,7 +30,7 @@ __all__ = ["encode", "matches", "scan"]
 _BRANDS = (b"avif", b"avis")
 _HIGH_DEPTH, _TWELVE, _MONOCHROME = 0x40, 0x20, 0x10  # of the third byte of av1C
 _HDR_TRANSFERS = (16, 18)  # PQ and HLG of ITU-T H.273
-_SEQUENCE_HEADER, _LAST_SMALL_LEVEL = 1, 7
+_SEQUENCE_HEADER, _LAST_SMALL_LEVEL, _LONGEST_HEADER = 1, 7, 256
 _PLAIN_DEPTH, _DEEPEST, _WHITE = 8, 12, 65535
 _SWAPPED = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}  # OpenCV's BGR
 _SPEED = 8  # of 0 to 10; four times as fast as 6 for files 5 % larger
@@ -58,16 +58,16 @@ def scan(data: bytes) -> Source:
         raise RefusalError("is of high dynamic range (PQ or HLG), which would be lost; convert it to sRGB first")
     flags = [data[start + 2] for start, _ in boxes[b"av1C"]]
     bits = max(map(_depth, flags))
-    channels = _channels(image.mode, grey=all(flag & _MONOCHROME for flag in flags))  # alpha by itself always is
+    grey = all(flag & _MONOCHROME for flag in flags)  # alpha, a picture of its own, always is
     frames = [_frame(payload) for payload in _payloads(data, boxes)]
     block = exif.block_of(image.info.get("exif"))
     metadata = Metadata(block, image.info.get("icc_profile"), image.info.get("xmp"), exif.resolution_of(block))
     return Source(
         *image.size,
         bits,
-        len(channels),
+        (1 if grey else 3) + image.mode.endswith("A"),
         metadata,
-        partial(_samples, image, data, bits, channels),
+        partial(_samples, image, data, bits, grey=grey),
         orientation=exif.orientation_of(block),  # Pillow has put the container's rotation there
         frame=(max(width for width, _ in frames), max(height for _, height in frames)),
     )
@@ -106,12 +106,6 @@ def _unfolded(data: bytes) -> dict[bytes, list[tuple[int, int]]]:
 def _transfer(colour: bytes) -> int:
     kind, _, transfer = struct.unpack_from(">4sHH", colour)
     return transfer if kind == b"nclx" else 0
-
-
-def _channels(mode: str, *, grey: bool) -> list[int]:
-    """Return which channels of a decoded picture to take: libavif hands grey with alpha, or any grey, as RGB."""
-    colours = [0] if grey else [0, 1, 2]
-    return [*colours, 3] if mode == "RGBA" else colours
 
 
 def _depth(flags: int) -> int:
@@ -187,16 +181,16 @@ def _payloads(data: bytes, boxes: dict[bytes, list[tuple[int, int]]]) -> list[by
     coded = {_coded_item(data[start:end]) for start, end in boxes[b"infe"]}
     inside = b"".join(data[start:end] for start, end in boxes.get(b"idat", ()))
     ((start, end),) = boxes[b"iloc"]
-    payloads: dict[int, bytes] = {}
+    payloads: dict[int, list[bytes]] = {}
     room = 2 * len(data)  # hostile extents can all name the same data
     for item, method, offset, length in _locations(_Fields(data[start:end])):
         if item in coded:
-            extent = (inside if method else data)[offset:][: length or None]
+            extent = (inside if method else data)[offset : offset + length if length else None]
             room -= len(extent)
             if room < 0:
                 raise DamageError("is a damaged AVIF: it holds more than its own size")
-            payloads[item] = payloads.get(item, b"") + extent
-    return list(payloads.values())
+            payloads.setdefault(item, []).append(extent)
+    return [b"".join(extents) for extents in payloads.values()]
 
 
 def _frame(payload: bytes) -> tuple[int, int]:
@@ -216,7 +210,7 @@ def _units(payload: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _frame_size(header: bytes) -> tuple[int, int]:
     """Return width and height of a sequence header (5.5.1)."""
-    bits = _Bits(header)
+    bits = _Bits(header[:_LONGEST_HEADER])
     bits.take(4)  # profile, still picture
     if bits.take(1):  # reduced
         bits.take(5)
@@ -233,12 +227,13 @@ def _frame_size(header: bytes) -> tuple[int, int]:
     return bits.take(width_bits) + 1, bits.take(height_bits) + 1
 
 
-def _samples(image: Image.Image, data: bytes, bits: int, channels: list[int]) -> Samples:
+def _samples(image: Image.Image, data: bytes, bits: int, *, grey: bool) -> Samples:
     """Decode by Pillow; where that has worked and the picture is deeper than 8 bits, again by OpenCV."""
     samples = np.array(image).reshape(image.height, image.width, -1)
     if bits > _PLAIN_DEPTH:
         samples = _spread(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED), bits)
-    return samples[..., channels]
+    colours = samples[..., : 1 if grey else 3]  # grey with alpha, or any grey, may come as RGB
+    return np.concatenate([colours, samples[..., -1:]], axis=-1) if samples.shape[2] in (2, 4) else colours
 
 
 def _spread(deep: Samples | None, bits: int) -> Samples:
@@ -296,7 +291,9 @@ def _encoded_deep(samples: Samples, metadata: Metadata, quality: int) -> bytes:
     given = [(kind, np.frombuffer(value, np.uint8)) for kind, value in pairs if value]
     options = [cv2.IMWRITE_AVIF_DEPTH, _DEEPEST, cv2.IMWRITE_AVIF_QUALITY, quality, cv2.IMWRITE_AVIF_SPEED, _SPEED]
     swapped = np.ascontiguousarray(deep[..., _SWAPPED[deep.shape[2]]])
-    done, data = cv2.imencodeWithMetadata(".avif", swapped, [kind for kind, _ in given], [it for _, it in given], options)
+    done, data = cv2.imencodeWithMetadata(
+        ".avif", swapped, [kind for kind, _ in given], [it for _, it in given], options
+    )
     if not done:
         raise RefusalError("this build of OpenCV does not write such an AVIF")
     return data.tobytes()

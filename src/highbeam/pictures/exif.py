@@ -18,7 +18,6 @@ from highbeam.pictures import ifd
 from highbeam.pictures.source import DamageError
 
 __all__ = [
-    "EXIF_IFD",
     "block_of",
     "descriptive",
     "orientation_of",
@@ -28,7 +27,7 @@ __all__ = [
     "without_orientation",
 ]
 
-EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
+_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _ORIENTATION = 0x0112
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
@@ -43,7 +42,7 @@ _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))\s*([1-8])(
 _DESCRIPTIVE = frozenset(
     {0x010E, 0x010F, 0x0110, _ORIENTATION, 0x0131, 0x0132, 0x013B, 0x013C}  # description, camera, software, author
     | {0x4746, 0x4749, 0x8298, 0x83BB, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F}  # rating, copyright, IPTC, keywords
-    | {EXIF_IFD, _GPS_IFD}
+    | {_EXIF_IFD, _GPS_IFD}
 )
 
 
@@ -62,8 +61,15 @@ def orientation_of(exif: bytes | None, xmp: bytes | None = None) -> int:
     found = _XMP_ORIENTATION.search(xmp or b"")
     stated = int(found[2]) if found else 1
     with suppress(DamageError):  # no EXIF, or none that can be read
-        stated = ifd.first(exif or b"").integers(_ORIENTATION, stated)[0]
+        tags = ifd.first(exif or b"")
+        (stated,) = tags.integers(_ORIENTATION) if _orientation(tags) else (stated,)
     return stated if stated in _ORIENTATIONS else 1
+
+
+def _orientation(tags: ifd.Directory) -> ifd.Entry | None:
+    """Return the tag where it is one number, which then stands in the entry itself."""
+    entry = tags.entries.get(_ORIENTATION)
+    return entry if entry and entry.kind in _CODES and entry.count == 1 else None
 
 
 def resolution_of(exif: bytes | None) -> tuple[float, float] | None:
@@ -84,8 +90,7 @@ def upright(exif: bytes, orientation: int) -> bytes:
     """Return the block as it is true of the picture turned upright: orientation 1, no thumbnail."""
     block = bytearray(exif)
     tags = ifd.first(exif)
-    entry = tags.entries.get(_ORIENTATION)
-    if entry and entry.kind in _CODES and entry.at < len(block):
+    if entry := _orientation(tags):
         struct.pack_into(tags.order + _CODES[entry.kind], block, entry.at, 1)
     struct.pack_into(f"{tags.order}I", block, tags.end, 0)  # the next directory is the thumbnail's
     if orientation >= _TURNED:
@@ -96,7 +101,7 @@ def upright(exif: bytes, orientation: int) -> bytes:
 def _exchange(block: bytearray, tags: ifd.Directory) -> None:
     """Swap the width and height that the EXIF directory states, where it does."""
     try:
-        (at,) = tags.integers(EXIF_IFD)
+        (at,) = tags.integers(_EXIF_IFD)
         inside = ifd.read(tags.block, tags.order, at)
         sides = inside.entries[_WIDTH], inside.entries[_HEIGHT]
     except (DamageError, KeyError, ValueError):
@@ -110,8 +115,8 @@ def _exchange(block: bytearray, tags: ifd.Directory) -> None:
 def without_orientation(exif: bytes) -> bytes:
     """Return the block without that tag, which says the same as orientation 1."""
     tags = ifd.first(exif)
-    entry = tags.entries.get(_ORIENTATION)
-    if entry is None or entry.kind not in _CODES or entry.count != 1:
+    entry = _orientation(tags)
+    if entry is None:
         return exif
     place, after = entry.at - 8, tags.end + 4
     count = struct.pack(f"{tags.order}H", (tags.end - tags.at - 2) // _ENTRY - 1)

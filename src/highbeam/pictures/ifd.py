@@ -8,6 +8,7 @@ nothing.
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -109,13 +110,11 @@ class Directory:
         tree: Tree = {}
         room = len(self.block)
         for tag, entry in self.entries.items():
-            try:
-                item = self._nested(tag, depth) if tag in _NESTED else Field(entry.kind, self.raw(tag) or b"")
-            except (DamageError, struct.error):
-                continue
-            room -= len(item.raw) if isinstance(item, Field) else 0
-            if room >= 0:
-                tree[tag] = item
+            room -= _SIZES[entry.kind] * entry.count
+            if room < 0:
+                break
+            with suppress(DamageError, struct.error):
+                tree[tag] = self._nested(tag, depth) if tag in _NESTED else Field(entry.kind, self.raw(tag) or b"")
         return tree
 
     def _nested(self, tag: int, depth: int) -> Tree:

@@ -44,6 +44,7 @@ _SEPARATE = 2  # planes
 _FINE, _DEEP = (1, 2, 4), 16  # bits of a sample
 _MOST_SAMPLES, _MOST_CHUNKS, _MOST_TILE, _MOST_PAGES = 8, 1 << 17, 1 << 24, 64
 _CHUNK = 1 << 18  # bytes of a strip as written, before compression
+_SLACK = 1 << 12  # bytes by which compression may lengthen a chunk beyond its double
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,8 @@ def _stored(layout: _Layout, data: bytes) -> Samples:
         top, left = row * layout.chunk_height, column * layout.chunk_width
         place = out[top : top + layout.chunk_height, left : left + layout.chunk_width, plane]
         rows = layout.chunk_height if layout.tiled else len(place)
-        chunk = _chunk(layout, data[offset : offset + size], rows, place.shape[2])
+        most = 2 * rows * layout.chunk_width * place.shape[2] * out.itemsize + _SLACK
+        chunk = _chunk(layout, data[offset : offset + min(size, most)], rows, place.shape[2])
         place[...] = chunk[: place.shape[0], : place.shape[1]]
     return out
 
