@@ -36,7 +36,9 @@ def opencv_clahe(picture: Bytes) -> Bytes:
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
 
 
-def ratios(methods: Mapping[str, Callable[[Bytes], Any]], picture: Bytes, rounds: int) -> dict[str, tuple[float, float]]:
+def ratios(
+    methods: Mapping[str, Callable[[Bytes], Any]], picture: Bytes, rounds: int
+) -> dict[str, tuple[float, float]]:
     """Return for each method the median milliseconds and their ratio to the reference's."""
     everyone: dict[str, Callable[[Bytes], Any]] = {"OpenCV CLAHE": opencv_clahe, **methods}
     seconds: dict[str, list[float]] = {name: [] for name in everyone}

@@ -237,3 +237,16 @@ def test_avif_extents_are_counted() -> None:
     with pytest.raises(DamageError, match="more than its own size"):
         avif._payloads(data, boxes)
     assert time.perf_counter() - start < 1.0
+
+
+def test_long_runs_of_fill_bytes_cost_no_more_than_their_length() -> None:
+    """Quadratic work on a megabyte of 0xff would take minutes."""
+    whole = WHOLE["jpeg"]
+    data_at = whole.index(b"\xff\xda") + 14
+    run = b"\xff" * 1_000_000
+    start = time.perf_counter()
+    outcome(b"\xff\xd8" + run)
+    outcome(whole[:data_at] + run)
+    outcome(whole[:data_at] + run + b"\xd0" + whole[data_at:])
+    assert time.perf_counter() - start < 10.0
+    np.testing.assert_array_equal(outcome(whole[:-2] + run + b"\xff\xd9"), PIXELS["jpeg"])

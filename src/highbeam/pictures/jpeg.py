@@ -36,8 +36,9 @@ _FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive; all with Huffma
 _OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}  # lossless, hierarchical, arithmetic
 _PROGRESSIVE = 0xC2
 _JFIF, _APP1, _APP2, _ADOBE, _LAST_APP, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
-_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # neither a stuffed byte nor a restart
-_RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
+# Fill bytes (0xff) may precede a marker. Both patterns start once in a run of them, so that a long one costs no more.
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # neither a stuffed byte nor a restart
+_RESTART = re.compile(rb"(?<!\xff)\xff++[\xd0-\xd7]")
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _MODES = {1: ("L", "L"), 3: ("RGB", "RGB"), 4: ("CMYK", "CMYK;I")}  # Adobe stores inks inverted
 _BITS, _INKS = 8, 4
@@ -120,7 +121,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
             following = _MARKER.search(data, at)
             if not following:
                 raise DamageError("is a JPEG that is cut short")
-            compressed, at = data[at : following.start()], following.start()
+            compressed, at = data[at : following.start()].rstrip(b"\xff"), following.start()
         yield _Segment(marker, data[start + 2 : start + length], compressed)
 
 
