@@ -23,9 +23,11 @@ from highbeam.errors import (
     OptionError,
     OutputError,
     PictureError,
+    PictureTooLargeError,
     UnknownMethodError,
     UsageError,
 )
+from highbeam.pictures import colour
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
@@ -97,8 +99,45 @@ def test_images_without_a_white_level_are_refused(mode: str) -> None:
 
 def test_an_image_keeps_its_profile_and_exif(night: NDArray[np.uint8]) -> None:
     image = Image.fromarray(night)
-    image.info["icc_profile"] = b"profile"
-    assert highbeam.enhance(image, "gamma").info["icc_profile"] == b"profile"
+    image.info |= {"icc_profile": colour.srgb_profile(), "exif": b"kept"}
+    assert highbeam.enhance(image, "gamma").info == image.info
+
+
+def test_a_profile_that_no_longer_fits_goes(night: NDArray[np.uint8]) -> None:
+    inks = Image.fromarray(night).convert("CMYK")
+    inks.info["icc_profile"] = colour.srgb_profile()[:16] + b"CMYK" + colour.srgb_profile()[20:]
+    assert highbeam.enhance(inks, "gamma").info.get("icc_profile") in (None, colour.srgb_profile())
+    lab = Image.fromarray(night).convert("HSV")
+    lab.info["icc_profile"] = b"no profile"
+    assert "icc_profile" not in highbeam.enhance(lab, "gamma").info
+
+
+def test_grey_with_a_transparent_level_becomes_grey_and_alpha(night: NDArray[np.uint8]) -> None:
+    image = Image.fromarray(night[..., 0])
+    image.info["transparency"] = int(night[0, 0, 0])
+    out = highbeam.enhance(image, "gamma")
+    assert out.mode == "LA"
+    assert np.asarray(out.getchannel("A"))[0, 0] == 0
+
+
+def test_a_truncated_image_is_a_damaged_picture(night: NDArray[np.uint8]) -> None:
+    data = encoded(Image.fromarray(night), "PNG")
+    with (
+        pytest.raises(DamagedPictureError, match="<PIL image>: cannot be decoded"),
+        Image.open(io.BytesIO(data[: len(data) // 2])) as image,
+    ):
+        highbeam.enhance(image)
+
+
+def test_limits_can_be_set(tmp_path: Path, night: NDArray[np.uint8]) -> None:
+    source = tmp_path / "night.png"
+    source.write_bytes(encoded(Image.fromarray(night), "PNG"))
+    small = highbeam.Limits(max_pixels=1000)
+    for picture in (source, source.read_bytes()):
+        with pytest.raises(PictureTooLargeError, match="1000"):
+            highbeam.enhance(picture, limits=small)
+    with pytest.raises(PictureTooLargeError, match="night.png"):
+        highbeam.enhance(source, output=tmp_path / "out.png", limits=small)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF"])
@@ -114,6 +153,7 @@ def test_sixteen_bits_survive_from_bytes_to_bytes(night: NDArray[np.uint8]) -> N
     deep = night.astype(np.uint16) * 100 + 13
     data = cv2.imencode(".png", deep[..., ::-1])[1].tobytes()
     out = cv2.imdecode(np.frombuffer(highbeam.enhance(data, "gamma"), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert out is not None
     np.testing.assert_array_equal(out[..., ::-1], highbeam.enhance(deep, "gamma"))
 
 
@@ -191,7 +231,7 @@ def test_everything_public_can_be_had() -> None:
         assert getattr(highbeam, name) is not None
     assert set(highbeam.__all__) == set(dir(highbeam))
     with pytest.raises(AttributeError, match="enhanse"):
-        _ = highbeam.enhanse  # type: ignore[attr-defined]
+        _ = highbeam.enhanse
 
 
 def run(code: str) -> str:

@@ -20,12 +20,24 @@ if TYPE_CHECKING:
     from highbeam.errors import HighbeamError, PictureError, UsageError
     from highbeam.methods.registry import Enhancer, load
     from highbeam.methods.registry import names as methods
+    from highbeam.pictures.picture import Limits
 
-__all__ = ["Enhancer", "HighbeamError", "PictureError", "UsageError", "__version__", "enhance", "load", "methods"]
+__all__ = [
+    "Enhancer",
+    "HighbeamError",
+    "Limits",
+    "PictureError",
+    "UsageError",
+    "__version__",
+    "enhance",
+    "load",
+    "methods",
+]
 
 _HOME = {
     "Enhancer": "highbeam.methods.registry",
     "HighbeamError": "highbeam.errors",
+    "Limits": "highbeam.pictures.picture",
     "PictureError": "highbeam.errors",
     "UsageError": "highbeam.errors",
     "enhance": "highbeam.api",
@@ -36,9 +48,7 @@ _HOME = {
 def __getattr__(name: str) -> object:
     """Import what was asked for from its room, once."""
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - not needed by most programs
-
-        return version("highbeam")
+        return _version()
     from importlib import import_module  # noqa: PLC0415
 
     if name == "methods":  # the package, which answers a call with the names
@@ -48,6 +58,15 @@ def __getattr__(name: str) -> object:
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - not needed by most programs
+
+    try:
+        return version("highbeam")
+    except PackageNotFoundError:  # a source tree that is not installed
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

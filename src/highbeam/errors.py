@@ -103,7 +103,9 @@ def nearest(wrong: str, right: Iterable[str]) -> str:
     """Say which of the right names is nearest to a wrong one, as the end of an error message.
 
     Returns:
-        ``"; did you mean 'x'?"`` with the likeliest name, or an empty string where none is near.
+        ``"; did you mean 'x'?"`` with the likeliest name, upper and lower case aside, or an empty string
+        where none is near.
     """
-    close = difflib.get_close_matches(wrong, list(right), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    folded = {name.casefold(): name for name in right}
+    close = difflib.get_close_matches(wrong.casefold(), list(folded), n=1, cutoff=0.5)
+    return f"; did you mean {folded[close[0]]!r}?" if close else ""

@@ -204,6 +204,8 @@ def test_a_view_that_is_not_contiguous_is_accepted(night: NDArray[np.uint8]) -> 
         (np.zeros((0, 4, 3), np.uint8), "at least one pixel"),
         (np.zeros((4, 4, 3), np.float64), "float64"),
         (np.zeros((4, 4, 3), np.int16), "int16"),
+        (np.zeros((4, 4, 3), ">u2"), "byte order"),
+        (np.zeros((4, 4, 3), ">f4"), "byte order"),
         (np.full((4, 4, 3), 1.5, np.float32), r"\[0, 1\]"),
         (np.full((4, 4, 3), -0.1, np.float32), r"\[0, 1\]"),
         (np.full((4, 4, 3), np.nan, np.float32), r"\[0, 1\]"),
@@ -221,6 +223,11 @@ def test_a_wrong_name_says_what_is_right_and_nearest() -> None:
         load("msrcx")
     with pytest.raises(UnknownMethodError, match="no method 'zzzz' "):
         load("zzzz")
+    with pytest.raises(UnknownMethodError, match="did you mean 'clahe'"):
+        load("CLAHE")
+    nothing: Any = None
+    with pytest.raises(UnknownMethodError, match="no method None"):
+        load(nothing)
 
 
 @pytest.mark.parametrize(
@@ -235,8 +242,12 @@ def test_a_wrong_name_says_what_is_right_and_nearest() -> None:
         ("msr", {"sigmas": [0.1]}, "sigmas.0: "),
         ("msrcr", {"clip_low": 50}, "clip_low: .*less than 50"),
         ("exposure-fusion", {"ratio": 0.5}, "ratio: "),
-        ("gamma", {"strength": 1.5}, "strength must lie in"),
-        ("gamma", {"strength": float("nan")}, "strength must lie in"),
+        ("gamma", {"strength": 1.5}, "strength: .*less than or equal to 1"),
+        ("gamma", {"strength": float("nan")}, "strength: "),
+        ("gamma", {"strength": None}, "strength: .*valid number"),
+        ("gamma", {"protect_highlights": "maybe"}, "protect_highlights: .*valid boolean"),
+        ("gamma", {"strenght": 1}, "did you mean 'strength'"),
+        ("msr", {"sigmas": ["a", "b"]}, r"msr: sigmas.0: [^;]*; sigmas.1: [^;]*$"),
     ],
 )
 def test_wrong_options_say_what_is_right(name: str, options: dict[str, Any], says: str) -> None:
@@ -249,6 +260,9 @@ def test_words_from_a_command_line_are_converted() -> None:
     method = load("msr", sigmas=["15", "80"], gain="0.6")
     assert method.options.sigmas == (15.0, 80.0)
     assert method.options.gain == 0.6
+    words: dict[str, Any] = {"strength": "0.5", "protect_highlights": "no"}
+    method = load("gamma", **words)
+    assert (method.strength, method.protect_highlights) == (0.5, False)
 
 
 def test_options_are_frozen() -> None:

@@ -70,8 +70,8 @@ def check_pixels(pixels: object) -> Pixels:
     """Accept what every method accepts, and refuse the rest with a reason.
 
     Raises:
-        ArrayError: not an array, not ``(H, W, 3)``, no pixel, another dtype, or float values that are not
-            finite or lie outside [0, 1].
+        ArrayError: not an array, not ``(H, W, 3)``, no pixel, another dtype or byte order, or float values
+            that are not finite or lie outside [0, 1].
     """
     if not isinstance(pixels, np.ndarray):
         raise ArrayError(f"expected a numpy array, got {type(pixels).__name__}")
@@ -79,6 +79,10 @@ def check_pixels(pixels: object) -> Pixels:
         raise ArrayError(f"expected shape (height, width, 3) in RGB with at least one pixel, got {pixels.shape}")
     if pixels.dtype.name not in _FULL_SCALE:
         raise ArrayError(f"expected uint8, uint16 or float32, got {pixels.dtype}; convert it first")
+    if not pixels.dtype.isnative:  # a name like uint16 says nothing of the order of its bytes
+        raise ArrayError(
+            f"expected {pixels.dtype.name} in this machine's byte order; use .astype(np.{pixels.dtype.name})"
+        )
     if pixels.dtype == np.float32:
         low, high = float(pixels.min()), float(pixels.max())
         if not (low >= 0.0 and high <= 1.0):  # written so that NaN fails as well

@@ -6,7 +6,7 @@ cancel inside a window, is smoothed away, while edges stay (after Xu et al., "St
 relative total variation", 2012). That is one sparse symmetric positive definite linear system.
 
 Source: Z. Ying, G. Li, Y. Ren, R. Wang, W. Wang, "A New Image Contrast Enhancement Algorithm Using Exposure Fusion
-Framework", CAIP 2017, sec. 3.1.
+Framework", CAIP 2017, sec. 3.1; the product form of W and lambda = 0.5 are those of the authors' program.
 """
 
 from __future__ import annotations

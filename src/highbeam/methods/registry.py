@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from highbeam.errors import OptionError, UnknownMethodError, nearest
 from highbeam.methods import clahe, exposure_fusion, finish, gamma, retinex
 from highbeam.methods.base import MethodSpec, Pixels, check_pixels
+
+_Options = TypeVar("_Options")
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "Enhancer", "find", "load", "names"]
 
@@ -126,11 +129,18 @@ def find(name: str) -> MethodSpec:
     Raises:
         UnknownMethodError: there is none of that name.
     """
-    try:
-        return METHODS[name]
-    except KeyError:
-        known = ", ".join(METHODS)
-        raise UnknownMethodError(f"no method {name!r}{nearest(name, METHODS)} (methods: {known})") from None
+    spec = METHODS.get(str(name))
+    if spec is None:
+        raise UnknownMethodError(f"no method {name!r}{nearest(str(name), METHODS)} (methods: {', '.join(METHODS)})")
+    return spec
+
+
+@pydantic_dataclass(frozen=True)
+class _Shared:
+    """The options that every method has."""
+
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+    protect_highlights: bool = True
 
 
 def load(
@@ -149,16 +159,23 @@ def load(
         OptionError: there is no such option, or a value is out of its range.
     """
     spec = find(name)
-    if not 0.0 <= strength <= 1.0:
-        raise OptionError(f"strength must lie in [0, 1], got {strength!r}")
-    known = [option.name for option in fields(spec.options)]
+    known = [option.name for option in (*fields(spec.options), *fields(_Shared))]
     for option in options:
         if option not in known:
-            known_names = ", ".join([*known, "strength", "protect_highlights"])
-            raise OptionError(f"{name} has no option {option!r}{nearest(option, known)} (options: {known_names})")
+            raise OptionError(f"{name} has no option {option!r}{nearest(option, known)} (options: {', '.join(known)})")
+    shared = _bind(name, _Shared, {"strength": strength, "protect_highlights": protect_highlights})
+    return Enhancer(spec, _bind(name, spec.options, options), shared.strength, shared.protect_highlights)
+
+
+def _bind(name: str, kind: type[_Options], values: Mapping[str, object]) -> _Options:
+    """Make a method's options; what is wrong with them is said in one line."""
     try:
-        bound = spec.options(**options)
+        return kind(**values)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise OptionError(f"{name}: {wrong}") from None
-    return Enhancer(spec, bound, strength, protect_highlights)
+        places = [entry["loc"] for entry in error.errors()]
+        inner = [
+            f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}"
+            for entry in error.errors()
+            if not any(place != entry["loc"] and place[: len(entry["loc"])] == entry["loc"] for place in places)
+        ]  # where an item of a list is wrong, what that makes of the list says nothing more
+        raise OptionError(f"{name}: {'; '.join(inner)}") from None
