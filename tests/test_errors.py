@@ -41,3 +41,11 @@ def test_usage_errors_are_value_errors() -> None:
 def test_nearest_names() -> None:
     assert errors.nearest("strenght", ["strength", "gamma"]) == "; did you mean 'strength'?"
     assert errors.nearest("zzz", ["strength", "gamma"]) == ""
+
+
+def test_missing_halves_are_counted_named_and_pickle() -> None:
+    made = errors.MissingHalfError(tuple(f"{k}.png" for k in range(7)))
+    assert "7 without the other half of the pair: 0.png" in str(made)
+    assert "5.png" not in str(made)
+    back = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
+    assert (back.files, str(back)) == (made.files, str(made))

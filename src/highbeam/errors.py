@@ -7,14 +7,20 @@ The tree::
     │   ├── UnknownMethodError     no method of that name
     │   ├── OptionError            no option of that name, or a value out of its range
     │   ├── ArrayError             an array of a shape, dtype or range that no method takes
-    │   └── OutputError            where the result should go: a clash, an existing file, an input
+    │   ├── OutputError            where the result should go: a clash, an existing file, an input
+    │   ├── UnknownDatasetError    no data set layout of that name
+    │   └── PositionError          a saved position in the data that belongs to other data or another seed
+    ├── DatasetError               data on the disk is not what it should be; names the place
+    │   ├── LayoutError                a folder lacks what its layout asks for
+    │   ├── MissingHalfError           pictures of pairs whose other half is not there
+    │   └── ShardError                 packed shards are missing, damaged, or of another version
     └── PictureError               one picture could not be read or written; it names the file
         ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
         ├── PictureTooLargeError       more pixels, or a longer side, than the limits allow
         ├── DamagedPictureError        empty, truncated, mislabelled, corrupt
         └── PictureWriteError          the disk or the format did not take the result
 
-The command line maps ``UsageError`` to exit code 2 and ``PictureError`` to exit code 1.
+The command line maps ``UsageError`` to exit code 2 and the others to exit code 1.
 """
 
 from __future__ import annotations
@@ -28,17 +34,27 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrayError",
     "DamagedPictureError",
+    "DatasetError",
     "HighbeamError",
+    "LayoutError",
+    "MissingHalfError",
     "OptionError",
     "OutputError",
     "PictureError",
     "PictureTooLargeError",
     "PictureWriteError",
+    "PositionError",
+    "ShardError",
+    "UnknownDatasetError",
     "UnknownMethodError",
     "UnsupportedPictureError",
     "UsageError",
     "nearest",
 ]
+
+
+_NAMED = 5
+"""How many files a message names before it only counts."""
 
 
 class HighbeamError(Exception):
@@ -63,6 +79,43 @@ class ArrayError(UsageError):
 
 class OutputError(UsageError):
     """The result has no place to go: it would meet an input, another result or an existing file."""
+
+
+class UnknownDatasetError(UsageError):
+    """There is no layout of that name; the message lists the right ones and the nearest."""
+
+
+class PositionError(UsageError):
+    """A saved position in the data belongs to other data or to another seed."""
+
+
+class DatasetError(HighbeamError):
+    """Data on the disk is not what it should be; the message names the place."""
+
+
+class LayoutError(DatasetError):
+    """A folder lacks what its layout asks for, or holds no picture that was asked for."""
+
+
+class MissingHalfError(DatasetError):
+    """Pictures of pairs whose other half is not there.
+
+    Attributes:
+        files: every picture without its other half.
+    """
+
+    def __init__(self, files: tuple[str, ...]) -> None:
+        named = ", ".join(files[:_NAMED]) + (", ..." if len(files) > _NAMED else "")
+        super().__init__(f"{len(files)} without the other half of the pair: {named}; add the missing files")
+        self.files = files
+
+    def __reduce__(self) -> tuple[type[MissingHalfError], tuple[tuple[str, ...]]]:
+        """Survive pickling, so that a worker process can hand the error back."""
+        return type(self), (self.files,)
+
+
+class ShardError(DatasetError):
+    """Packed shards are missing, damaged, or of another version."""
 
 
 class PictureError(HighbeamError):

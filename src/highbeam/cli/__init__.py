@@ -15,6 +15,7 @@ import typer
 
 from highbeam.cli import terminal
 from highbeam.cli.compare import compare as compare_verb
+from highbeam.cli.data import app as data_app
 from highbeam.cli.enhance import enhance as enhance_verb
 from highbeam.cli.methods import methods as methods_verb
 from highbeam.errors import HighbeamError, UsageError
@@ -34,6 +35,7 @@ app.command("enhance")(enhance_verb)
 app.command("predict", short_help="The same as enhance.")(enhance_verb)
 app.command("methods", short_help="List the methods and their options.")(methods_verb)
 app.command("compare", short_help="Show methods side by side on one sheet.")(compare_verb)
+app.add_typer(data_app, name="data", short_help="Find, check and pack data sets.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,19 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        terminal.say(f"highbeam {_version()}")
+        import highbeam
+
+        terminal.say(f"highbeam {highbeam.__version__}")
         raise typer.Exit
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError
-
-    import highbeam
-
-    try:
-        return str(highbeam.__version__)
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 @app.callback()
