@@ -81,6 +81,23 @@ def test_alpha_of_8_bits_is_untouched() -> None:
     assert same(decode(encode(picture, quality=30)).alpha, samples[..., 3])
 
 
+@pytest.mark.parametrize("quality", [None, 1, 60, 100])
+def test_alpha_of_16_bits_keeps_the_12_that_there_are_at_every_quality(quality: int | None) -> None:
+    samples = noise(30, 44, 4, np.uint16)
+    picture = Picture(samples[..., :3].copy(), alpha=samples[..., 3].copy(), format="avif")
+    again = decode(encode(picture, quality=quality)).alpha
+    assert again is not None
+    assert np.abs(again.astype(int) - samples[..., 3]).max() <= 8  # half a step of 12 bits
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_alpha_that_is_opaque_does_not_cost_the_quality(dtype: Any) -> None:
+    samples = noise(30, 44, 3, dtype)
+    opaque = Picture(samples, alpha=np.full((30, 44), np.iinfo(dtype).max, dtype), format="avif")
+    assert len(encode(opaque, quality=30)) < len(encode(opaque, quality=100)) / 2
+    assert decode(encode(opaque, quality=30)).alpha is None
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("deep", [False, True])
 def test_the_container_s_rotation_is_applied(orientation: int, deep: bool) -> None:  # noqa: FBT001
@@ -249,11 +266,57 @@ def test_damaged_data_is_told_without_a_word_on_stderr(whole: bytes, capfd: pyte
     assert capfd.readouterr() == ("", "")
 
 
+MOTLEY = gradient(40, 56, 4) ^ noise(40, 56, 4) >> 3
+KINDS = {
+    "grey": saved(image(MOTLEY[..., :1].copy()), "AVIF", subsampling="4:0:0", **FAST),
+    "colour": saved(image(MOTLEY[..., :3].copy()), "AVIF", **FAST),
+    "colour with alpha": saved(image(MOTLEY), "AVIF", **FAST),
+    "grey with alpha": saved(image(MOTLEY).convert("LA"), "AVIF", subsampling="4:0:0", **FAST),
+    "deep": by_opencv(".avif", MOTLEY.astype(np.uint16) << 4, cv2.IMWRITE_AVIF_DEPTH, 12),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tail_of_zeros_is_never_a_picture(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """What an interrupted copy leaves in a file whose room was taken beforehand."""
+    whole = KINDS[kind]
+    decode(whole)
+    for cut in [*range(0, len(whole) - 1, 29), len(whole) - 1]:
+        with pytest.raises(PictureError):
+            decode(whole[:cut] + bytes(len(whole) - cut))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("subsampling", ["4:0:0", "4:2:0", "4:4:4"])
+def test_every_kind_of_8_bits_is_as_pillow_reads_it(mode: str, subsampling: str, limited: bool) -> None:  # noqa: FBT001
+    span = "limited" if limited else "full"
+    data = saved(image(MOTLEY).convert(mode), "AVIF", subsampling=subsampling, range=span, **FAST)
+    picture = decode(data)
+    with Image.open(io.BytesIO(data)) as opened:
+        expected = np.asarray(opened.convert("RGBA"))
+    assert np.array_equal(picture.pixels, expected[..., :3])
+    assert (picture.grey, picture.alpha is not None) == (subsampling == "4:0:0", mode.endswith("A"))
+    assert picture.alpha is None or np.array_equal(picture.alpha, expected[..., 3])
+
+
+def test_deep_grey_with_transparency_is_refused_and_not_called_damaged() -> None:
+    grey = bytearray(KINDS["grey with alpha"])
+    for at in range(len(grey)):
+        if grey.startswith(b"av1C", at):
+            grey[at + 6] |= 0x40
+        if grey.startswith(b"pixi", at):
+            grey[at + 9] = 10
+    with pytest.raises(UnsupportedPictureError, match="OpenCV does not read; save it as 16-bit PNG"):
+        decode(bytes(grey))
+
+
 def test_without_avif_in_opencv_deep_pictures_are_refused_and_not_reduced() -> None:
     with pytest.raises(RefusalError, match="this build of OpenCV"):
         avif._spread(gradient(), 10)
-    with pytest.raises(DamageError, match="damaged pixels"):
-        avif._spread(None, 10)
+    with pytest.raises(RefusalError, match="this build of OpenCV"):
+        avif._spread(None, 12)
 
 
 def test_metadata_that_did_not_land_is_an_error() -> None:

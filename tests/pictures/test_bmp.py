@@ -12,7 +12,7 @@ from PIL import Image
 
 from highbeam.errors import DamagedPictureError, PictureTooLargeError, UnsupportedPictureError
 from highbeam.pictures import decode, encode, inspect
-from tests.pictures.makers import a_picture, by_opencv, gradient, image, noise, same, saved
+from tests.pictures.makers import a_picture, by_opencv, gradient, image, noise, opencv_reads, same, saved
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
@@ -53,6 +53,23 @@ def test_alpha_by_mask_is_kept() -> None:
     picture = decode(bmp(4, -3, 32, pixels[..., [2, 1, 0, 3]].tobytes(), compression=3, masks=masks, size=124))
     assert np.array_equal(picture.pixels, pixels[..., :3])
     assert same(picture.alpha, pixels[..., 3])
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_alpha_is_written_and_read_the_same_elsewhere(grey: bool) -> None:  # noqa: FBT001
+    picture = a_picture(grey=grey, alpha=True, format="bmp", dpi=(300.0, 150.0))
+    assert picture.alpha is not None
+    data = encode(picture)
+    again = decode(data)
+    assert np.array_equal(again.pixels, picture.pixels)
+    assert same(again.alpha, picture.alpha)
+    assert again.dpi == pytest.approx((300, 150), abs=0.02)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert opened.mode == "RGBA"
+        assert np.array_equal(np.asarray(opened), np.dstack([picture.pixels, picture.alpha]))
+    assert np.array_equal(opencv_reads(data), np.dstack([picture.pixels[..., ::-1], picture.alpha]))
+    assert struct.unpack_from("<I", data, 2) == (len(data),)
+    assert np.array_equal(decode(encode(again)).pixels, picture.pixels)
 
 
 def test_the_oldest_header() -> None:

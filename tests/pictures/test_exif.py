@@ -22,6 +22,10 @@ def test_orientation_is_found_and_reset_and_the_rest_survives(orientation: int) 
     assert len(after) == len(block)
 
 
+def test_half_of_the_orientations_exchange_the_sides() -> None:
+    assert [orientation for orientation in range(1, 9) if subject.turned(orientation)] == [5, 6, 7, 8]
+
+
 def test_orientation_comes_from_exif_before_xmp() -> None:
     assert subject.orientation_of(exif(3), XMP % 6) == 3
     assert subject.orientation_of(exif(None), XMP % 6) == 6

@@ -16,7 +16,7 @@ def test_the_table_is_consistent() -> None:
     for name, row in FORMATS.items():
         assert row.name == name
         assert all(SUFFIXES[suffix] == name and suffix.startswith(".") and suffix.islower() for suffix in row.suffixes)
-    assert {name for name, row in FORMATS.items() if row.keeps_alpha} == {"png", "tiff", "webp", "avif"}
+    assert {name for name, row in FORMATS.items() if row.keeps_alpha} == {"png", "tiff", "webp", "avif", "bmp"}
     assert {name for name, row in FORMATS.items() if row.sixteen_bit} == {"png", "tiff", "avif"}
 
 

@@ -58,7 +58,7 @@ def _of_every_kind() -> Iterator[tuple[str, bytes]]:
 
 
 WHOLE = dict(_of_every_kind())
-OUTSPOKEN = ("avif deep", "tiff lzw", "tiff packbits")  # OpenCV and libtiff complain of altered pixels on stderr
+OUTSPOKEN = ("tiff lzw", "tiff packbits")  # libtiff complains of altered pixels on stderr
 PIXELS = {kind: decode(data).pixels for kind, data in WHOLE.items()}
 
 

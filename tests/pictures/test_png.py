@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 from highbeam.errors import DamagedPictureError, UnsupportedPictureError
 from highbeam.pictures import decode, encode, inspect
 from tests.pictures.makers import (
+    TOLD,
     XMP,
     Array,
     a_picture,
@@ -28,6 +29,7 @@ from tests.pictures.makers import (
     png,
     saved,
     srgb,
+    told,
 )
 
 RGB, GREY, PALETTE, GREY_ALPHA, RGB_ALPHA = 2, 0, 3, 4, 6
@@ -128,6 +130,68 @@ def test_metadata_is_found_wherever_another_program_put_it() -> None:
     assert picture.dpi == pytest.approx((200, 100), abs=0.02)
 
 
+def raw_profile(block: bytes, *, name: str = "exif", length: int | None = None) -> bytes:
+    """A profile as ImageMagick writes it into a text."""
+    digits = block.hex()
+    lines = [digits[at : at + 72] for at in range(0, len(digits), 72)]
+    return f"\n{name}\n{len(block) if length is None else length:8}\n{chr(10).join(lines)}\n".encode()
+
+
+@pytest.mark.parametrize("keyword", [b"Raw profile type exif\0", b"Raw profile type APP1\0"])
+@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+def test_exif_is_found_in_texts_as_well(keyword: bytes, prefix: bytes) -> None:
+    text = raw_profile(prefix + exif(6))
+    for body in (
+        chunk(b"tEXt", keyword + text),
+        chunk(b"zTXt", keyword + b"\0" + zlib.compress(text)),
+        chunk(b"iTXt", keyword + b"\0\0en\0key\0" + text),
+        chunk(b"iTXt", keyword + b"\1\0\0\0" + zlib.compress(text)),
+        chunk(b"tEXt", b"Comment\0none") + chunk(b"eXIf", b"nonsense") + chunk(b"tEXt", keyword + text),
+    ):
+        data = png(gradient(), 8, RGB, before=body)
+        picture = decode(data)
+        assert inspect(data).orientation == 6
+        assert np.array_equal(picture.pixels, np.rot90(gradient(), -1))
+        assert told(picture.exif) == TOLD | {"size": (12, 20)}
+    with Image.open(io.BytesIO(png(gradient(), 8, RGB, before=chunk(b"tEXt", keyword + text)))) as opened:
+        assert keyword.startswith(b"Raw profile type APP1") or opened.getexif()[0x0112] == 6
+
+
+def test_the_chunk_for_exif_comes_before_texts() -> None:
+    text = chunk(b"tEXt", b"Raw profile type exif\0" + raw_profile(exif(6)))
+    assert inspect(png(gradient(), 8, RGB, before=text + chunk(b"eXIf", exif(3)))).orientation == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\nexif\n",
+        b"\nexif\n      4\nxyz",
+        b"\nexif\n      x\n" + exif().hex().encode(),
+        b"\nexif\n" + b"9" * 5000 + b"\n" + exif().hex().encode(),
+        b"\nexif\n      4\n\xff\xfe",
+        raw_profile(exif(), length=len(exif()) + 1),
+        raw_profile(exif(), length=-5),
+        raw_profile(exif(), length=7),
+        raw_profile(b"http://ns.adobe.com/xap/1.0/\0<x/>", name="APP1"),
+    ],
+)
+def test_texts_that_hold_no_exif_are_passed_over(text: bytes) -> None:
+    for keyword in (b"Raw profile type exif\0", b"Raw profile type APP1\0"):
+        picture = decode(png(gradient(), 8, RGB, before=chunk(b"tEXt", keyword + text)))
+        assert picture.exif is None
+        assert np.array_equal(picture.pixels, gradient())
+
+
+def test_a_text_called_like_a_chunk_is_none() -> None:
+    for kind in (b"tRNS", b"PLTE", b"IDAT", b"acTL", b"cICP", b"eXIf", b"pHYs"):
+        text = chunk(b"tEXt", kind + b"\0" + struct.pack(">HHH", *map(int, gradient()[2, 3])))
+        picture = decode(png(gradient(), 8, RGB, before=text))
+        assert np.array_equal(picture.pixels, gradient())
+        assert (picture.alpha, picture.exif, picture.dpi) == (None, None, None)
+
+
 def test_metadata_that_cannot_be_unpacked_is_left_out() -> None:
     bomb = zlib.compress(bytes(1 << 27), 9)  # 128 MiB in 130 kB
     broken = [
@@ -137,6 +201,9 @@ def test_metadata_that_cannot_be_unpacked_is_left_out() -> None:
         chunk(b"iCCP", b"name\0\0" + zlib.compress(srgb())[:-9]),
         chunk(b"iTXt", ITXT + b"\1\0\0\0" + bomb),
         chunk(b"iTXt", ITXT),
+        chunk(b"zTXt", b"Raw profile type exif\0\0" + bomb),
+        chunk(b"zTXt", b"Raw profile type exif"),
+        chunk(b"tEXt", b""),
         chunk(b"eXIf", b"nonsense"),
         chunk(b"pHYs", struct.pack(">IIB", 1, 1, 0)),
         chunk(b"pHYs", struct.pack(">IIB", 0, 1, 1)),

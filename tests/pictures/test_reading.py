@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import struct
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from highbeam.errors import DamagedPictureError, PictureError, PictureTooLargeError, UnsupportedPictureError
-from highbeam.pictures import FORMATS, Limits, Picture, decode, encode, inspect, read
+from highbeam.pictures import FORMATS, Limits, Picture, decode, encode, inspect, read, read_stream
 from tests.pictures.makers import XMP, a_picture, chunk, exif, gradient, image, noise, png, saved, tiff, tiff_tags
 
 KINDS = {"jpeg": "JPEG", "png": "PNG", "tiff": "TIFF", "webp": "WEBP", "avif": "AVIF"}
@@ -178,6 +181,38 @@ def test_a_file_far_too_long_is_not_read_whole(tmp_path: Path) -> None:
     os.truncate(path, 2**36)  # a hole takes no room
     with pytest.raises(PictureTooLargeError, match="68719476736 bytes"):
         read(path)
+
+
+@pytest.mark.parametrize("size", [40, 511, 512, 513, 3 << 20])
+def test_streams_are_read_to_their_end(size: int) -> None:
+    data = encode(a_picture())[:size].ljust(size, b"\0")
+    assert read_stream(io.BytesIO(data)) == data
+
+
+def test_streams_are_read_only_as_far_as_a_picture_can_go() -> None:
+    limits = Limits(max_pixels=1000)
+    most = 1000 * 8 + (1 << 26)
+    data = encode(a_picture()).ljust(most, b"\0")
+    assert len(read_stream(io.BytesIO(data), limits=limits)) == most
+    endless = io.BytesIO(data * 2)
+    with pytest.raises(PictureTooLargeError, match=f"<stdin>: has more than {most} bytes"):
+        read_stream(endless, name="<stdin>", limits=limits)
+    assert endless.tell() <= most + (1 << 20)
+
+
+def test_streams_of_other_kinds_are_refused_by_their_first_bytes() -> None:
+    for data, kind in ((b"", DamagedPictureError), (bytes(1 << 20), UnsupportedPictureError)):
+        stream = io.BytesIO(data)
+        with pytest.raises(kind):
+            read_stream(stream)
+        assert stream.tell() <= 512
+
+
+def test_pipes_are_read(tmp_path: Path) -> None:
+    data = encode(Picture(noise(300, 400)))
+    code = "import sys; from highbeam.pictures import read_stream; print(len(read_stream(sys.stdin.buffer)))"
+    result = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True, cwd=tmp_path)
+    assert int(result.stdout) == len(data)
 
 
 def test_errors_survive_pickling() -> None:

@@ -6,7 +6,7 @@ Orientation is applied; bit depth, EXIF, colour profile, XMP, resolution and tra
 from highbeam.pictures.files import write_bytes
 from highbeam.pictures.formats import FORMATS, SUFFIXES, Format, format_of_suffix
 from highbeam.pictures.picture import Header, Limits, Picture
-from highbeam.pictures.reading import decode, inspect, read
+from highbeam.pictures.reading import decode, inspect, read, read_stream
 from highbeam.pictures.writing import encode, write
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "format_of_suffix",
     "inspect",
     "read",
+    "read_stream",
     "write",
     "write_bytes",
 ]

@@ -1,7 +1,9 @@
-"""AVIF: boxes read here for the depth and the true frame sizes; 8 bits by Pillow, 10 and 12 by OpenCV.
+"""AVIF: boxes read here for the depth and the true frame sizes; pixels by OpenCV, where it knows the kind.
 
-Pillow reduces deeper pictures to 8 bits. OpenCV keeps them, but complains of damage on stderr, so that Pillow's
-verdict comes first. Both build on libavif.
+Pillow reduces deeper pictures to 8 bits, and its decoder (dav1d) makes a picture of a file whose tail is missing
+and filled with zeros. OpenCV's (aom) keeps the depth and calls such a file corrupt. But OpenCV takes no grey with
+transparency, and in grey takes limited range for full, so that 8-bit grey is left to Pillow once OpenCV has found
+no fault. Both build on libavif.
 
 Source: ISO/IEC 14496-12 (boxes), ISO/IEC 23008-12 (items), AV1-AVIF 1.1, AV1 bitstream specification 5.3 to 5.5.
 """
@@ -17,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import AvifImagePlugin, Image
 
-from highbeam.pictures import exif
+from highbeam.pictures import colour, exif, opencv
 from highbeam.pictures.source import DamageError, Metadata, RefusalError, Source
 
 if TYPE_CHECKING:
@@ -29,9 +31,9 @@ __all__ = ["encode", "matches", "scan"]
 
 _BRANDS = (b"avif", b"avis")
 _HIGH_DEPTH, _TWELVE, _MONOCHROME = 0x40, 0x20, 0x10  # of the third byte of av1C
-_HDR_TRANSFERS = (16, 18)  # PQ and HLG of ITU-T H.273
 _SEQUENCE_HEADER, _LAST_SMALL_LEVEL, _LONGEST_HEADER = 1, 7, 256
 _PLAIN_DEPTH, _DEEPEST, _WHITE = 8, 12, 65535
+_LOSSLESS = 100
 _SWAPPED = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}  # OpenCV's BGR
 _SPEED = 8  # of 0 to 10; four times as fast as 6 for files 5 % larger
 
@@ -54,12 +56,14 @@ def scan(data: bytes) -> Source:
     if image.n_frames > 1 or data[8:12] == b"avis":
         raise RefusalError("is an AVIF sequence; save the frame you want as a still picture")
     boxes = _unfolded(data)
-    if any(_transfer(data[start:end]) in _HDR_TRANSFERS for start, end in boxes.get(b"colr", ())):
-        raise RefusalError("is of high dynamic range (PQ or HLG), which would be lost; convert it to sRGB first")
+    for start, end in boxes.get(b"colr", ()):
+        colour.refuse_high_range(_transfer(data[start:end]))
     flags = [data[start + 2] for start, _ in boxes[b"av1C"]]
     bits = max(map(_depth, flags))
     grey = all(flag & _MONOCHROME for flag in flags)  # alpha, a picture of its own, always is
-    frames = [_frame(payload) for payload in _payloads(data, boxes)]
+    payloads = _payloads(data, boxes)
+    frames = [_frame(payload) for payload in payloads]
+    ended = not any(payload.endswith(b"\0") for payload in payloads)
     block = exif.block_of(image.info.get("exif"))
     metadata = Metadata(block, image.info.get("icc_profile"), image.info.get("xmp"), exif.resolution_of(block))
     return Source(
@@ -67,7 +71,7 @@ def scan(data: bytes) -> Source:
         bits,
         (1 if grey else 3) + image.mode.endswith("A"),
         metadata,
-        partial(_samples, image, data, bits, grey=grey),
+        partial(_samples, image, data, bits, grey=grey, ended=ended),
         orientation=exif.orientation_of(block),  # Pillow has put the container's rotation there
         frame=(max(width for width, _ in frames), max(height for _, height in frames)),
     )
@@ -103,8 +107,8 @@ def _unfolded(data: bytes) -> dict[bytes, list[tuple[int, int]]]:
     return found
 
 
-def _transfer(colour: bytes) -> int:
-    kind, _, transfer = struct.unpack_from(">4sHH", colour)
+def _transfer(body: bytes) -> int:
+    kind, _, transfer = struct.unpack_from(">4sHH", body)
     return transfer if kind == b"nclx" else 0
 
 
@@ -227,31 +231,41 @@ def _frame_size(header: bytes) -> tuple[int, int]:
     return bits.take(width_bits) + 1, bits.take(height_bits) + 1
 
 
-def _samples(image: Image.Image, data: bytes, bits: int, *, grey: bool) -> Samples:
-    """Decode by Pillow; where that has worked and the picture is deeper than 8 bits, again by OpenCV."""
-    samples = np.array(image).reshape(image.height, image.width, -1)
-    if bits > _PLAIN_DEPTH:
-        samples = _spread(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED), bits)
+def _samples(image: Image.Image, data: bytes, bits: int, *, grey: bool, ended: bool) -> Samples:
+    """Decode by OpenCV, or grey of 8 bits by Pillow; ``ended`` is the sign of completeness where OpenCV has none."""
+    judged = _opencv_knows(grey=grey, alpha=image.mode.endswith("A"))
+    found = opencv.decoded(data) if judged else None
+    if found is None and (judged or not ended):
+        raise DamageError("is an AVIF with damaged pixels")
+    if bits == _PLAIN_DEPTH and (grey or not judged):
+        samples = np.array(image).reshape(image.height, image.width, -1)
+    else:
+        samples = _spread(found, bits)
     colours = samples[..., : 1 if grey else 3]  # grey with alpha, or any grey, may come as RGB
     return np.concatenate([colours, samples[..., -1:]], axis=-1) if samples.shape[2] in (2, 4) else colours
 
 
+def _opencv_knows(*, grey: bool, alpha: bool) -> bool:
+    return bool(cv2.haveImageWriter("any.avif")) and not (grey and alpha)
+
+
 def _spread(deep: Samples | None, bits: int) -> Samples:
-    """Return OpenCV's samples of 10 or 12 bits over the whole range of 16, as RGB."""
-    if deep is None and cv2.haveImageWriter("any.avif"):
-        raise DamageError("is an AVIF with damaged pixels")
-    if deep is None or deep.dtype != np.uint16:
+    """Return OpenCV's samples as RGB, those of 10 or 12 bits over the whole range of 16."""
+    if deep is None or (bits > _PLAIN_DEPTH) != (deep.dtype == np.uint16):
         raise RefusalError(f"is an AVIF of {bits} bits that this build of OpenCV does not read; save it as 16-bit PNG")
     deep = deep.reshape(*deep.shape[:2], -1)
-    scaled: Samples = deep << (16 - bits) | deep >> (2 * bits - 16)
+    scaled: Samples = deep << (16 - bits) | deep >> (2 * bits - 16) if bits > _PLAIN_DEPTH else deep
     return scaled[..., _SWAPPED[deep.shape[2]]]
 
 
 def encode(samples: Samples, metadata: Metadata, quality: int) -> bytes:
     """Write ``(H, W, 1, 3 or 4)``: 8 bits with colour at full resolution (4:4:4) and lossless alpha, 16 bits as 12.
 
-    Of 16 bits, colour is stored at half resolution (4:2:0) and alpha with the quality given, except at quality 100,
-    which is lossless in 12 bits.
+    An alpha that is opaque all over is left out.
+
+    AVIF holds 12 bits at most, to which 16 are rounded. Of those, colour is stored at half resolution (4:2:0), except
+    at quality 100, which is lossless in 12 bits. OpenCV codes alpha with the quality of the colour, so that a picture
+    with transparency is always written with quality 100: alpha comes back to half a step of 12 bits.
     """
     if samples.dtype == np.uint16:
         return _landed(_encoded_deep(samples, metadata, quality), metadata)
@@ -289,6 +303,8 @@ def _encoded_deep(samples: Samples, metadata: Metadata, quality: int) -> bytes:
         (cv2.IMAGE_METADATA_ICCP, metadata.icc),
     )
     given = [(kind, np.frombuffer(value, np.uint8)) for kind, value in pairs if value]
+    transparent = deep.shape[2] == len("RGBA") and bool((deep[..., 3] < white).any())
+    quality = _LOSSLESS if transparent else quality
     options = [cv2.IMWRITE_AVIF_DEPTH, _DEEPEST, cv2.IMWRITE_AVIF_QUALITY, quality, cv2.IMWRITE_AVIF_SPEED, _SPEED]
     swapped = np.ascontiguousarray(deep[..., _SWAPPED[deep.shape[2]]])
     done, data = cv2.imencodeWithMetadata(

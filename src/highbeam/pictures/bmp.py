@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import BmpImagePlugin, Image
 
-from highbeam.pictures.source import DamageError, Metadata, RefusalError, Source
+from highbeam.pictures.source import INCHES_PER_METRE, DamageError, Metadata, RefusalError, Source
 
 if TYPE_CHECKING:
     from highbeam.pictures.picture import Samples
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["MAGIC", "encode", "scan"]
 
 MAGIC = b"BM"
-_CORE, _INFO = 12, 40
+_FILE_HEADER, _CORE, _INFO, _V4 = 14, 12, 40, 108
 _PLAIN, _BITFIELDS = 0, 3
 _DEPTHS = (1, 4, 8, 16, 24, 32)
-_INCHES_PER_METRE = 1 / 0.0254
+_MASKS = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)  # red, green, blue, alpha
+_SRGB = b"BGRs"  # LCS_sRGB, a number, as it lies in the file
 _MODES = {"L": "L", "1": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGBA"}
 
 
@@ -42,7 +43,7 @@ def scan(data: bytes) -> Source:
     elif header >= _INFO:
         width, height, _, depth, compression, _, across, down = struct.unpack_from("<iiHHIIii", data, 18)
         if across > 0 and down > 0:
-            dpi = (across / _INCHES_PER_METRE, down / _INCHES_PER_METRE)
+            dpi = (across / INCHES_PER_METRE, down / INCHES_PER_METRE)
     else:
         raise DamageError("has a BMP header that no BMP can have")
     if compression not in (_PLAIN, _BITFIELDS):
@@ -62,9 +63,22 @@ def _samples(image: Image.Image, mode: str) -> Samples:
 
 
 def encode(samples: Samples, metadata: Metadata, quality: int) -> bytes:
-    """Write ``(H, W, 1 or 3)`` of 8 bits, uncompressed; of the metadata only the resolution has a place."""
+    """Write ``(H, W, 1, 3 or 4)`` of 8 bits, uncompressed; of the metadata only the resolution has a place."""
     del quality
+    if samples.shape[2] == len(_MASKS):
+        return _with_alpha(samples, metadata.dpi or (0, 0))
     out = io.BytesIO()
     image = Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
     image.save(out, "BMP", dpi=metadata.dpi or (0, 0))
     return out.getvalue()
+
+
+def _with_alpha(samples: Samples, dpi: tuple[float, float]) -> bytes:
+    """Write BITMAPV4HEADER, the first that has a mask for alpha, and rows from bottom to top."""
+    height, width, _ = samples.shape
+    rows = samples[::-1, :, [2, 1, 0, 3]].tobytes()
+    across, down = (round(per_inch * INCHES_PER_METRE) for per_inch in dpi)
+    start = _FILE_HEADER + _V4
+    file = struct.pack("<2sIHHI", MAGIC, start + len(rows), 0, 0, start)
+    info = (_V4, width, height, 1, 32, _BITFIELDS, len(rows), across, down, 0, 0)
+    return file + struct.pack("<IiiHHIIiiII", *info) + struct.pack("<4I4s48x", *_MASKS, _SRGB) + rows

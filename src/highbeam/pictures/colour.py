@@ -1,6 +1,6 @@
-"""From printing inks to RGB, and which colour profile fits which pixels.
+"""From printing inks to RGB, which colour profile fits which pixels, and which range of light is taken.
 
-Source: ICC.1:2022, section 7.2 (profile header); conversion by LittleCMS through Pillow.
+Source: ICC.1:2022, section 7.2 (profile header); ITU-T H.273, table 3; conversion by LittleCMS through Pillow.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from highbeam.pictures.picture import Samples
+from highbeam.pictures.source import RefusalError
 
-__all__ = ["GREY", "RGB", "cmyk_to_rgb", "fitting", "space_of", "srgb_profile"]
+__all__ = ["GREY", "RGB", "cmyk_to_rgb", "fitting", "refuse_high_range", "space_of", "srgb_profile"]
 
 GREY, RGB, _CMYK = b"GRAY", b"RGB ", b"CMYK"
 _HEADER = 128
+_HIGH_RANGE = (16, 18)  # PQ and HLG
 
 
 def space_of(icc: bytes | None) -> bytes | None:
@@ -28,6 +30,16 @@ def space_of(icc: bytes | None) -> bytes | None:
 def fitting(icc: bytes | None, *, grey: bool) -> bytes | None:
     """Return the profile where it describes such pixels, else None: viewers ignore one that does not."""
     return icc if space_of(icc) == RGB or (grey and space_of(icc) == GREY) else None
+
+
+def refuse_high_range(transfer: int) -> None:
+    """Check the transfer characteristics of ITU-T H.273 that a file states.
+
+    Raises:
+        RefusalError: PQ or HLG.
+    """
+    if transfer in _HIGH_RANGE:
+        raise RefusalError("is of high dynamic range (PQ or HLG), which would be lost; convert it to sRGB first")
 
 
 def srgb_profile() -> bytes:

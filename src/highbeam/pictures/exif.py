@@ -22,6 +22,7 @@ __all__ = [
     "descriptive",
     "orientation_of",
     "resolution_of",
+    "turned",
     "upright",
     "upright_xmp",
     "without_orientation",
@@ -36,7 +37,7 @@ _CM_PER_INCH = 2.54
 _CODES = {ifd.SHORT: "H", ifd.LONG: "I"}
 _ENTRY = 12
 _ORIENTATIONS = range(1, 9)
-_TURNED = 5  # orientations from here on exchange width and height
+_TURNED = 5
 _PREFIX = b"Exif\0\0"
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))\s*([1-8])(?=\s*[\"'<])")
 _DESCRIPTIVE = frozenset(
@@ -66,6 +67,11 @@ def orientation_of(exif: bytes | None, xmp: bytes | None = None) -> int:
     return stated if stated in _ORIENTATIONS else 1
 
 
+def turned(orientation: int) -> bool:
+    """Whether an orientation exchanges width and height."""
+    return orientation >= _TURNED
+
+
 def _orientation(tags: ifd.Directory) -> ifd.Entry | None:
     """Return the tag where it is one number, which then stands in the entry itself."""
     entry = tags.entries.get(_ORIENTATION)
@@ -93,7 +99,7 @@ def upright(exif: bytes, orientation: int) -> bytes:
     if entry := _orientation(tags):
         struct.pack_into(tags.order + _CODES[entry.kind], block, entry.at, 1)
     struct.pack_into(f"{tags.order}I", block, tags.end, 0)  # the next directory is the thumbnail's
-    if orientation >= _TURNED:
+    if turned(orientation):
         _exchange(block, tags)
     return bytes(block)
 

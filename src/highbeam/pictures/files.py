@@ -19,7 +19,9 @@ __all__ = ["write_bytes"]
 def write_bytes(data: bytes, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a file under a temporary name beside its place, and move it there once it is on the disk.
 
-    Whoever looks sees the old file, or none, or the whole new one. A link in the place is replaced, not followed.
+    Whoever looks sees the old file, or none, or the whole new one. Only where nothing may be overwritten and the file
+    system has no hard links is the name taken by an empty file first, which is seen for a moment, and left behind if
+    the process is killed in it. A link in the place is replaced, not followed.
 
     Raises:
         OutputError: the file exists and is not to be overwritten.

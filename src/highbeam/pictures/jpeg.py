@@ -43,7 +43,7 @@ _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFIL
 _MODES = {1: ("L", "L"), 3: ("RGB", "RGB"), 4: ("CMYK", "CMYK;I")}  # Adobe stores inks inverted
 _BITS, _INKS = 8, 4
 _MOST_ICC = 255 * 65_519  # bytes: so many parts of such a size
-_MOST_SCANS = 200  # encoders write about ten; each one costs a walk over the whole picture
+_MOST_SCANS = 100  # libjpeg writes ten, those that search for the best some dozens; each costs a walk over the whole
 _COEFFICIENTS = 64
 # The first bits are all set in one tail and all clear in the other, so that even one missing bit shows.
 _NOISE = bytes.fromhex("5ac3963ca56b0f1e78d2b4e1692d87f04b1c") * 4

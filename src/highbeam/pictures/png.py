@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
-from highbeam.pictures import exif
-from highbeam.pictures.source import DamageError, Metadata, RefusalError, Source
+from highbeam.pictures import colour, exif
+from highbeam.pictures.source import INCHES_PER_METRE, DamageError, Metadata, RefusalError, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +49,11 @@ _DEEP, _BYTE = 16, 8
 # Of each pass, the first column and row, and the steps from there.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _XMP = b"XML:com.adobe.xmp"
-_INCHES_PER_METRE = 1 / 0.0254
+_LONGEST_KEYWORD = 79
 _MOST_UNPACKED = 1 << 26  # bytes of a compressed profile or packet
-_HDR_TRANSFERS = (16, 18)  # PQ and HLG of ITU-T H.273
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")  # ImageMagick's, older than the eXIf chunk
+_KEYWORDS = {_XMP, *_RAW_EXIF}  # no other, lest a text pass for a chunk of the kind it is called
 
 
 class _Shape(NamedTuple):
@@ -98,7 +100,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _gathered(data: bytes) -> dict[bytes, bytes]:
-    """Return the first chunk of every kind, the pixel data joined, and XMP under its keyword."""
+    """Return the first chunk of every kind, the pixel data joined, and known texts, with their kind, by keyword."""
     chunks: dict[bytes, bytes] = {}
     pixels = []
     for kind, body in _chunks(data):
@@ -106,8 +108,8 @@ def _gathered(data: bytes) -> dict[bytes, bytes]:
             raise DamageError("does not begin with a PNG header")
         if kind == b"IDAT":
             pixels.append(body)
-        elif kind == b"iTXt" and body.startswith(_XMP + b"\0"):
-            chunks.setdefault(_XMP, body)
+        elif kind in _TEXTS and (keyword := body[: _LONGEST_KEYWORD + 1].partition(b"\0")[0]) in _KEYWORDS:
+            chunks.setdefault(keyword, kind + body)
         else:
             chunks.setdefault(kind, body)
     chunks[b"IDAT"] = b"".join(pixels)
@@ -117,12 +119,14 @@ def _gathered(data: bytes) -> dict[bytes, bytes]:
 def _refuse(chunks: dict[bytes, bytes]) -> None:
     if b"acTL" in chunks and struct.unpack_from(">I", chunks[b"acTL"])[0] > 1:
         raise RefusalError("is an animated PNG; save the frame you want as a still picture")
-    if chunks.get(b"cICP", b"\0\0")[1] in _HDR_TRANSFERS:
-        raise RefusalError("is of high dynamic range (PQ or HLG), which would be lost; convert it to sRGB first")
+    colour.refuse_high_range(chunks.get(b"cICP", b"\0\0")[1])
 
 
 def _metadata(chunks: dict[bytes, bytes]) -> Metadata:
-    return Metadata(exif.block_of(chunks.get(b"eXIf")), _profile(chunks), _packet(chunks), _resolution(chunks))
+    block = exif.block_of(chunks.get(b"eXIf"))
+    for keyword in _RAW_EXIF:
+        block = block or exif.block_of(_raw_profile(_text(chunks, keyword)))
+    return Metadata(block, _profile(chunks), _text(chunks, _XMP) or None, _resolution(chunks))
 
 
 def _profile(chunks: dict[bytes, bytes]) -> bytes | None:
@@ -130,11 +134,24 @@ def _profile(chunks: dict[bytes, bytes]) -> bytes | None:
     return _inflated(compressed[1:])
 
 
-def _packet(chunks: dict[bytes, bytes]) -> bytes | None:
-    """Return the XMP of an iTXt chunk: keyword, two compression bytes, language, translated keyword, text."""
-    body = chunks.get(_XMP, b"")[len(_XMP) + 1 :]
-    text = body[2:].split(b"\0", 2)[-1]
-    return (_inflated(text) if body[:1] == b"\1" else text) or None
+def _text(chunks: dict[bytes, bytes], keyword: bytes) -> bytes | None:
+    """Return the text under a keyword, which zTXt and iTXt precede by its compression, iTXt also by its language."""
+    chunk = chunks.get(keyword, b"")
+    kind, (_, _, rest) = chunk[:4], chunk[4:].partition(b"\0")
+    if kind == b"iTXt":
+        text = rest[2:].split(b"\0", 2)[-1]
+        return _inflated(text) if rest[:1] == b"\1" else text
+    return _inflated(rest[1:]) if kind == b"zTXt" else rest
+
+
+def _raw_profile(text: bytes | None) -> bytes | None:
+    """Return what ImageMagick wrote as a line break, a name, a length and that many bytes in hexadecimal."""
+    try:
+        _, _, length, digits = (text or b"").split(b"\n", 3)
+        profile = bytes.fromhex(digits.decode("ascii"))
+        return profile[: int(length)] if 0 < int(length) <= len(profile) else None
+    except ValueError:
+        return None
 
 
 def _inflated(data: bytes) -> bytes | None:
@@ -149,7 +166,7 @@ def _inflated(data: bytes) -> bytes | None:
 
 def _resolution(chunks: dict[bytes, bytes]) -> tuple[float, float] | None:
     across, down, unit = struct.unpack(">IIB", chunks.get(b"pHYs", bytes(9)))
-    return (across / _INCHES_PER_METRE, down / _INCHES_PER_METRE) if across and down and unit == 1 else None
+    return (across / INCHES_PER_METRE, down / INCHES_PER_METRE) if across and down and unit == 1 else None
 
 
 def _samples(shape: _Shape, chunks: dict[bytes, bytes]) -> Samples:
@@ -216,7 +233,7 @@ def encode(samples: Samples, metadata: Metadata, quality: int) -> bytes:
     if metadata.icc:
         chunks.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi:
-        across, down = (round(dpi * _INCHES_PER_METRE) for dpi in metadata.dpi)
+        across, down = (round(dpi * INCHES_PER_METRE) for dpi in metadata.dpi)
         chunks.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
     if metadata.exif:
         chunks.append(_chunk(b"eXIf", metadata.exif))

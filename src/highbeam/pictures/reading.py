@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -14,12 +16,12 @@ from highbeam.pictures.formats import ACCEPTED, FORMATS, Format, format_of, form
 from highbeam.pictures.picture import DEFAULT_LIMITS, Header, Limits, Picture, Samples
 from highbeam.pictures.source import DamageError, Source, reading
 
-__all__ = ["decode", "inspect", "read"]
+__all__ = ["decode", "inspect", "read", "read_stream"]
 
 _ENOUGH = 512  # bytes that tell a format
+_PIECE = 1 << 20  # bytes; what is asked for at once takes room at once
 _SIDE_DATA = 1 << 26  # bytes of metadata at most, beside pixels that do not compress
 _DEEPEST_PIXEL = 8  # bytes: four channels of 16 bits
-_TURNED = 5  # orientations from here on exchange width and height
 _STEPS = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (-1, 1), 7: (-1, -1), 8: (1, -1)}
 
 
@@ -83,11 +85,35 @@ def _content(path: Path, name: str, limits: Limits) -> bytes:
     if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):  # a pipe would wait for ever
         raise PictureError(name, "is not an ordinary file; save the picture to one first")
     with path.open("rb") as file:
-        start = file.read(_ENOUGH)
-        _recognised(start, name)
-        if state.st_size > limits.max_pixels * _DEEPEST_PIXEL + _SIDE_DATA:
-            raise PictureTooLargeError(name, f"has {state.st_size} bytes, more than a picture within the limits can")
-        return start + file.read()
+        return read_stream(file, name=name, limits=limits, stated=state.st_size)
+
+
+def read_stream(stream: BinaryIO, *, name: str = "<stream>", limits: Limits = DEFAULT_LIMITS, stated: int = 0) -> bytes:
+    """Read a file or a pipe to its end, unless its first 512 bytes or its length tell that it will not do.
+
+    Args:
+        stream: buffered, so that it gives as many bytes as it is asked for, or all that are left.
+        name: for messages; a suffix in it must be that of the format.
+        limits: those of the picture; at most the bytes that one within them can have are read, uncompressed or not.
+        stated: length in bytes, where it is known before.
+
+    Raises:
+        PictureTooLargeError: longer than any picture within the limits.
+        UnsupportedPictureError: not a picture of an accepted format.
+        DamagedPictureError: empty, or named as another format.
+        OSError: from the stream.
+    """
+    start, most = stream.read(_ENOUGH), limits.max_pixels * _DEEPEST_PIXEL + _SIDE_DATA
+    _recognised(start, name)
+    whole = io.BytesIO()
+    length = max(stated, whole.write(start))
+    while length <= most and (piece := stream.read(_PIECE)):
+        whole.write(piece)
+        length = max(stated, whole.tell())
+    if length > most:
+        told = f"{stated} bytes" if stated > most else f"more than {most} bytes"
+        raise PictureTooLargeError(name, f"has {told}, more than a picture within the limits can")
+    return whole.getvalue()
 
 
 def _recognised(data: bytes, name: str) -> Format:
@@ -139,7 +165,7 @@ def _picture(form: Format, source: Source, samples: Samples, name: str) -> Pictu
         exif=exif.upright(kept.exif, turn) if kept.exif else None,
         icc=colour.fitting(icc, grey=grey),
         xmp=exif.upright_xmp(kept.xmp) if kept.xmp else None,
-        dpi=kept.dpi[::-1] if kept.dpi and turn >= _TURNED else kept.dpi,
+        dpi=kept.dpi[::-1] if kept.dpi and exif.turned(turn) else kept.dpi,
         name=name,
     )
 
@@ -148,4 +174,4 @@ def _upright(samples: Samples, orientation: int) -> Samples:
     """Turn and mirror ``(H, W, C)`` by an EXIF orientation (CIPA DC-008, 4.6.4 A)."""
     down, across = _STEPS[orientation]
     samples = samples[::down, ::across]
-    return samples.swapaxes(0, 1) if orientation >= _TURNED else samples
+    return samples.swapaxes(0, 1) if exif.turned(orientation) else samples

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from highbeam.pictures.picture import Samples
 
-__all__ = ["DamageError", "Metadata", "RefusalError", "Source", "reading", "writing"]
+__all__ = ["INCHES_PER_METRE", "DamageError", "Metadata", "RefusalError", "Source", "reading", "writing"]
+
+INCHES_PER_METRE = 1 / 0.0254
 
 
 class DamageError(Exception):

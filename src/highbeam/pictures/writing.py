@@ -21,9 +21,10 @@ _BEST = 100
 def encode(picture: Picture, *, format: str | None = None, quality: int | None = None) -> bytes:
     """Encode a picture.
 
-    16 bits become 8, rounded, in a format that has no more (JPEG, WebP, BMP), and 12 in AVIF. EXIF, ICC, XMP and
-    resolution are kept except in BMP, which has room for the resolution alone; WebP and AVIF state resolution in
-    EXIF only.
+    16 bits become 8, rounded, in a format that has no more (JPEG, WebP, BMP), and 12 in AVIF. Transparency is
+    untouched but for that; 16 bits with transparency are written to AVIF with quality 100 for its sake. EXIF, ICC,
+    XMP and resolution are kept except in BMP, which has room for the resolution alone; WebP and AVIF state resolution
+    in EXIF only.
 
     Args:
         picture: what to encode; a grey one is written with one channel where the format has it.
