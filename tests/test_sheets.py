@@ -13,7 +13,18 @@ from PIL import Image, ImageColor, ImageFont
 
 from highbeam.crops import Box
 from highbeam.errors import UsageError
-from highbeam.sheets import FRAME_COLORS, Layout, Row, _fitted, assemble, draw_row, layout, to_bytes
+from highbeam.sheets import (
+    FRAME_COLORS,
+    Layout,
+    Row,
+    _fitted,
+    assemble,
+    draw_row,
+    layout,
+    sheet_height,
+    strip_height,
+    to_bytes,
+)
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 30), (30, 30, 200)
 Color: TypeAlias = tuple[int, int, int]
@@ -140,6 +151,19 @@ def test_pictures_of_every_shape(height: int, width: int) -> None:
     strip = draw_row(plan, Row("x", [flat(RED, height, width)] * 2, crops))
     assert strip.width == 400
     assert strip.height < 4 * plan.column + 200
+
+
+@given(
+    width=st.integers(1, 300), height=st.integers(1, 300), crops=st.integers(0, 3), noted=st.booleans(),
+    column=st.integers(120, 300),
+)  # fmt: skip
+def test_the_height_is_known_before(width: int, height: int, crops: int, column: int, *, noted: bool) -> None:
+    plan = layout(2, 2 * column)
+    boxes = [Box(i, 0, max(1, width // 3), max(1, height // (i + 1))) for i in range(crops)]
+    row = Row("x", [flat(RED, height, width)] * 2, [Box(0, 0, box.width, box.height) for box in boxes], ["n"] * noted)
+    strip = draw_row(plan, row)
+    assert strip.height == strip_height(plan, width, height, boxes, noted=noted)
+    assert assemble(plan, ["a", "b"], [strip] * 3).height == sheet_height(plan, [strip.height] * 3)
 
 
 @pytest.mark.parametrize("text", ["", "night.png", "夜 naïve.png", "x" * 3000, "a/" * 400 + "b.png"])

@@ -90,6 +90,14 @@ def test_a_source_named_twice_comes_once(tmp_path: Path) -> None:
     assert inners(find_sources([str(word) for word in words])) == ["b.png", "a.png"]
 
 
+def test_of_two_ways_to_a_source_the_longer_inner_path_counts(tmp_path: Path) -> None:
+    tree(tmp_path, "d/x.png", "d/e/x.png", "d/e/y.png")
+    folder, inside = str(tmp_path / "d"), str(tmp_path / "d" / "e")
+    assert inners(find_sources([folder, inside])) == ["x.png", "e/x.png", "e/y.png"]
+    assert inners(find_sources([inside, folder])) == ["e/x.png", "e/y.png", "x.png"]
+    assert inners(find_sources([f"{inside}/y.png", folder])) == ["e/y.png", "x.png", "e/x.png"]
+
+
 def test_a_link_to_a_picture_is_a_picture_of_its_own(tmp_path: Path) -> None:
     tree(tmp_path, "a.png")
     (tmp_path / "link.png").symlink_to(tmp_path / "a.png")

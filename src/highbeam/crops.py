@@ -12,7 +12,7 @@ import numpy as np
 from highbeam.errors import UsageError
 from highbeam.methods.base import Float, Pixels, largest_channel, to_unit
 
-__all__ = ["Box", "choose_crops"]
+__all__ = ["Box", "choose_crops", "crop_size"]
 
 _WORK = 480
 """Longer side, in pixels, at which crops are looked for."""
@@ -79,7 +79,7 @@ def choose_crops(before: Pixels, after: Sequence[Pixels], count: int) -> tuple[B
     scale = min(1.0, _WORK / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     score = _score(_small(before, size), [_small(version, size) for version in after])
-    box_width, box_height = _crop_size(width, height, count)
+    box_width, box_height = crop_size(width, height, count)
     # a pixel more than needed, so that crops apart at this size are apart at full size whatever the rounding
     window = (min(size[0], math.ceil(box_width * scale) + 1), min(size[1], math.ceil(box_height * scale) + 1))
     places = _best_places(score, window, count)
@@ -90,7 +90,7 @@ def choose_crops(before: Pixels, after: Sequence[Pixels], count: int) -> tuple[B
     return tuple(sorted(boxes, key=lambda box: (box.x, box.y)))
 
 
-def _crop_size(width: int, height: int, count: int) -> tuple[int, int]:
+def crop_size(width: int, height: int, count: int) -> tuple[int, int]:
     """Width and height of a crop: wide where one fills the column, squarer where several share it."""
     ratio = {1: 2.0, 2: 4.0 / 3.0}.get(count, 1.0)
     across = _SHARE * width if count < 4 else 0.8 * _SHARE * width  # noqa: PLR2004 - more crops, smaller ones

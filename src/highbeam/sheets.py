@@ -21,7 +21,18 @@ from highbeam.crops import Box
 from highbeam.errors import UsageError
 from highbeam.methods.base import Pixels, full_scale
 
-__all__ = ["FRAME_COLORS", "Bytes", "Layout", "Row", "assemble", "draw_row", "layout", "to_bytes"]
+__all__ = [
+    "FRAME_COLORS",
+    "Bytes",
+    "Layout",
+    "Row",
+    "assemble",
+    "draw_row",
+    "layout",
+    "sheet_height",
+    "strip_height",
+    "to_bytes",
+]
 
 Bytes: TypeAlias = NDArray[np.uint8]
 """``(H, W, 3)`` RGB."""
@@ -117,9 +128,8 @@ def layout(columns: int, width: int) -> Layout:
 def draw_row(plan: Layout, row: Row) -> Image.Image:
     """Draw one picture's strip: its name, its tiles, their crops and the notes; as wide as the sheet."""
     blocks = [_block(plan, tile, row.crops) for tile in row.tiles]
-    caption = plan.text + plan.gap
-    below = plan.gap + plan.text if row.notes else 0
-    strip = Image.new("RGB", (plan.width, caption + blocks[0].height + below), _PAPER)
+    caption = _caption(plan)
+    strip = Image.new("RGB", (plan.width, caption + blocks[0].height + _below(plan, noted=bool(row.notes))), _PAPER)
     draw = ImageDraw.Draw(strip)
     font = ImageFont.load_default(plan.text)
     draw.text((plan.lefts[0], 0), _fitted(font, row.name, plan.width - 2 * plan.lefts[0]), _FAINT, font)
@@ -132,18 +142,50 @@ def draw_row(plan: Layout, row: Row) -> Image.Image:
 
 def assemble(plan: Layout, titles: Sequence[str], strips: Sequence[Image.Image]) -> Image.Image:
     """Set the strips of all pictures under one line of column titles."""
-    head = plan.margin + plan.title + 2 * plan.gap
-    between = 2 * plan.gap
-    height = head + sum(strip.height for strip in strips) + between * (len(strips) - 1) + plan.margin
-    sheet = Image.new("RGB", (plan.width, height), _PAPER)
+    sheet = Image.new("RGB", (plan.width, sheet_height(plan, [strip.height for strip in strips])), _PAPER)
     draw = ImageDraw.Draw(sheet)
     for left, title in zip(plan.lefts, titles, strict=True):
         _write_centred(draw, (left, plan.column), plan.margin, title, plan.title)
-    top = head
+    top = _head(plan)
     for strip in strips:
         sheet.paste(strip, (0, top))
-        top += strip.height + between
+        top += strip.height + _between(plan)
     return sheet
+
+
+def strip_height(plan: Layout, width: int, height: int, crops: Sequence[Box], *, noted: bool) -> int:
+    """Return the height of a picture's strip, pixels, before the picture is known.
+
+    Args:
+        plan: of the sheet.
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        crops: whose sizes count, and not where they lie.
+        noted: whether there is a line under each column.
+    """
+    below = plan.gap + _band_height(plan, crops) if crops else 0
+    return _caption(plan) + _tile_size(plan, width, height)[1] + below + _below(plan, noted=noted)
+
+
+def sheet_height(plan: Layout, strips: Sequence[int]) -> int:
+    """Return the height of a sheet from those of its strips, pixels."""
+    return _head(plan) + sum(strips) + _between(plan) * (len(strips) - 1) + plan.margin
+
+
+def _head(plan: Layout) -> int:
+    return plan.margin + plan.title + 2 * plan.gap
+
+
+def _between(plan: Layout) -> int:
+    return 2 * plan.gap
+
+
+def _caption(plan: Layout) -> int:
+    return plan.text + plan.gap
+
+
+def _below(plan: Layout, *, noted: bool) -> int:
+    return plan.gap + plan.text if noted else 0
 
 
 def _block(plan: Layout, tile: Bytes, crops: Sequence[Box]) -> Image.Image:
@@ -160,9 +202,8 @@ def _block(plan: Layout, tile: Bytes, crops: Sequence[Box]) -> Image.Image:
 
 
 def _tile(plan: Layout, image: Image.Image, crops: Sequence[Box]) -> Image.Image:
-    scale = min(plan.column / image.width, _TALLEST * plan.column / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    tile = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    scale = _scale(plan, image.width, image.height)
+    tile = image.resize(_tile_size(plan, image.width, image.height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     draw = ImageDraw.Draw(tile)
     for box, color in zip(crops, _colors(crops), strict=True):
         left, top = round(box.x * scale), round(box.y * scale)
@@ -171,11 +212,25 @@ def _tile(plan: Layout, image: Image.Image, crops: Sequence[Box]) -> Image.Image
     return _centred(tile, plan.column)
 
 
+def _scale(plan: Layout, width: int, height: int) -> float:
+    return min(plan.column / width, _TALLEST * plan.column / height)
+
+
+def _tile_size(plan: Layout, width: int, height: int) -> tuple[int, int]:
+    scale = _scale(plan, width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _band_height(plan: Layout, crops: Sequence[Box]) -> int:
+    room = plan.column - plan.gap * (len(crops) - 1)
+    return max(1, min(round(room / sum(box.width / box.height for box in crops)), round(_TALLEST * plan.column)))
+
+
 def _enlarged(plan: Layout, image: Image.Image, crops: Sequence[Box]) -> Image.Image:
     """Draw the crops beside each other, equally high and together as wide as the column."""
     ratios = [box.width / box.height for box in crops]
     room = plan.column - plan.gap * (len(crops) - 1)
-    height = max(1, min(round(room / sum(ratios)), round(_TALLEST * plan.column)))
+    height = _band_height(plan, crops)
     widths = _share(room, ratios) if height * sum(ratios) > room - 1 else [max(1, round(height * r)) for r in ratios]
     band = Image.new("RGB", (sum(widths) + plan.gap * (len(crops) - 1), height), _PAPER)
     left = 0

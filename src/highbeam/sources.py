@@ -48,7 +48,8 @@ def find_sources(words: Sequence[str], out: Path | None = None) -> tuple[Source,
         out: the folder of the results; where it lies inside a folder or glob, what is in it is no source.
 
     Returns:
-        The sources in the order of the words, sorted within each; one that was named twice comes once.
+        The sources in the order of the words, sorted within each; one that was named twice comes once, where it came
+        first, with the longer ``inner``, so that a folder and one inside it fit together in either order.
 
     Raises:
         UsageError: a word names nothing, or nothing that is a picture.
@@ -58,7 +59,10 @@ def find_sources(words: Sequence[str], out: Path | None = None) -> tuple[Source,
     with looking():
         for word in words:
             for source in _of_word(word, out):
-                found.setdefault(_identity(source.path), source)
+                identity = _identity(source.path)
+                before = found.setdefault(identity, source)
+                if len(source.inner.parts) > len(before.inner.parts):
+                    found[identity] = source  # in the place of the other
     return tuple(found.values())
 
 

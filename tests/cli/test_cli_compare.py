@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from highbeam.cli.compare import _size_of
 from highbeam.methods import DEFAULT_METHOD, load
 from highbeam.metrics import psnr, ssim
-from tests.cli.conftest import Command, draw, files
+from highbeam.pictures import Limits
+from tests.cli.conftest import Command, draw
 
 
 @pytest.fixture
@@ -133,9 +135,75 @@ def test_sheets_that_cannot_be_written(command: Command, pair: Path) -> None:
     assert command("compare", pair / "dark", "-o", pair / "file" / "sheet.png").code == 2
 
 
-def test_a_picture_that_cannot_be_read_ends_the_sheet(command: Command, pair: Path) -> None:
+def test_a_reference_is_never_replaced(command: Command, pair: Path) -> None:
+    draw(pair / "ref" / "a.png", 5, (64, 48))
+    before = (pair / "ref" / "a.png").read_bytes()
+    (pair / "link.png").symlink_to(pair / "ref" / "a.png")
+    base = ["compare", pair / "dark" / "a.png", "--methods", "gamma", "--reference", pair / "ref", "--overwrite", "-o"]
+    for place in (pair / "ref" / "a.png", pair / "link.png"):
+        ended = command(*base, place)
+        assert ended.code == 2
+        assert "would replace the input" in ended.err
+        assert "never overwritten" in ended.err
+    assert (pair / "ref" / "a.png").read_bytes() == before
+    assert command(*base, pair / "ref" / "sheet.png").code == 0
+
+
+@pytest.mark.parametrize("words", [[], ["--crop", "1,2,30,20"]])
+def test_a_damaged_picture_is_left_out_and_named_in_the_end(command: Command, pair: Path, words: list[str]) -> None:
+    base = ["--methods", "gamma", "--reference", pair / "day", *words]
+    assert command("compare", pair / "dark", "-o", pair / "whole.png", *base).code == 0
     (pair / "dark" / "bad.png").write_bytes(b"no picture")
-    ended = command("compare", pair / "dark", "-o", pair / "sheet.png")
+    (pair / "dark" / "gone.png").symlink_to(pair / "nowhere.png")
+    for name in ("bad.png", "gone.png"):
+        draw(pair / "day" / name)
+    ended = command("compare", pair / "dark", "-o", pair / "rest.png", *base)
+    assert ended.code == 1
+    assert [line.split("  ")[0] for line in ended.out.splitlines()] == ["PSNR / SSIM", "a.png", "sub/b c.png", "mean"]
+    lines = ended.err.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["failed", str(pair / "dark" / name)] for name in ("bad.png", "gone.png")
+    ]
+    assert lines[0].endswith("[DamagedPictureError]")
+    assert (pair / "rest.png").read_bytes() == (pair / "whole.png").read_bytes()
+
+
+def test_a_damaged_reference_costs_its_picture_only(command: Command, pair: Path) -> None:
+    (pair / "day" / "a.tif").write_bytes((pair / "day" / "a.tif").read_bytes()[:100])
+    ended = command("compare", pair / "dark", "-o", pair / "sheet.png", "--reference", pair / "day")
+    assert ended.code == 1
+    assert ended.err.startswith(f"failed: {pair / 'dark' / 'a.png'}: ")
+    assert ended.out.splitlines()[1].startswith("sub/b c.png")
+
+
+def test_no_sheet_of_nothing(command: Command, pair: Path) -> None:
+    (pair / "bad.png").write_bytes(b"no picture")
+    ended = command("compare", pair / "bad.png", "-o", pair / "deep" / "sheet.png")
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith(f"error: {pair / 'dark' / 'bad.png'}: ")
-    assert "sheet.png" not in files(pair)
+    assert ended.err.startswith(f"failed: {pair / 'bad.png'}: ")
+    assert not (pair / "deep").exists()
+
+
+@pytest.mark.parametrize(("name", "most"), [("sheet.webp", 16_383), ("sheet.jpg", 65_500), ("sheet.png", 65_535)])
+def test_a_sheet_too_high_for_its_format_is_refused_before_any_work(
+    command: Command, tmp_path: Path, name: str, most: int
+) -> None:
+    first = draw(tmp_path / "in" / "000.png", size=(4, 40))
+    for i in range(1, 14):
+        (tmp_path / "in" / f"{i:03}.png").hardlink_to(first)
+    words = ["--crops", "0", "--width", "16000" if most > 20_000 else "4000", "--methods", "gamma"]
+    ended = command("compare", tmp_path / "in", "-o", tmp_path / "new" / name, *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"ends at {most}" in ended.err
+    assert "14 pictures would make it" in ended.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_turned_picture_counts_as_it_is_shown(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
+    draw(tmp_path / "b.png", size=(40, 20))
+    (tmp_path / "c.png").write_bytes(b"no picture")
+    sizes = [_size_of(tmp_path / name, Limits()) for name in ("a.jpg", "b.png", "c.png", "d.png")]
+    assert sizes == [(20, 40), (40, 20), None, None]

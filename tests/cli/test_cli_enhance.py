@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from highbeam.cli import main
-from highbeam.cli.enhance import _set_workers
+from highbeam.cli.enhance import _threads
 from highbeam.methods import DEFAULT_METHOD, load
 from tests.cli.conftest import Command, Ended, draw, files
 
@@ -63,23 +63,24 @@ def test_options_reach_the_method(command: Command, nights: Path, tmp_path: Path
 
 
 def test_format_quality_and_workers(command: Command, nights: Path, tmp_path: Path) -> None:
+    before = cv2.getNumThreads()
     ended = command("enhance", nights, "-o", tmp_path / "o", "--format", "JPG", "--quality", "40", "--workers", "2")
     assert ended.code == 0
     assert files(tmp_path / "o") == ["a.jpg", "b.jpg", "sub/c.jpg"]
-    assert cv2.getNumThreads() == 1
+    assert cv2.getNumThreads() == before
 
 
 def test_several_workers_share_the_cpus_with_opencv() -> None:
     before = cv2.getNumThreads()
-    try:
-        assert _set_workers(1, 5) == 1
+    for wanted, pictures, count, theirs in ((1, 5, 1, before), (8, 3, 3, 1), (None, 0, 1, before)):
+        with _threads(wanted, pictures) as threads:
+            assert (threads, cv2.getNumThreads()) == (count, theirs)
         assert cv2.getNumThreads() == before
-        assert _set_workers(8, 3) == 3
-        assert cv2.getNumThreads() == 1
-        assert 1 <= _set_workers(None, 10**6) <= (os.cpu_count() or 1)
-        assert _set_workers(None, 0) == 1
-    finally:
-        cv2.setNumThreads(before)
+    with _threads(None, 10**6) as threads:
+        assert 1 <= threads <= (os.cpu_count() or 1)
+    with pytest.raises(ZeroDivisionError), _threads(2, 2):
+        raise ZeroDivisionError
+    assert cv2.getNumThreads() == before
 
 
 def test_names_of_all_kinds(command: Command, tmp_path: Path) -> None:
@@ -171,6 +172,23 @@ def test_names_that_no_file_can_have(
     assert refused(command("enhance", tmp_path / long, "-o", "-"), "cannot be looked at")
 
 
+def test_an_empty_word_is_no_output(
+    command: Command, nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert refused(command("enhance", nights, "-o", ""), "-o ''", "names no place")
+    monkeypatch.setattr(sys, "stdin", Pipe((nights / "a.png").read_bytes()))
+    assert refused(command("enhance", "-", "-o", ""), "names no place")
+    assert files(tmp_path / "here") == []
+    assert command("enhance", nights, "-o", ".").code == 0
+
+
+def test_the_help_states_every_exit_code(command: Command) -> None:
+    told = " ".join(command("enhance", "--help").out.split())
+    assert all(f"{code}:" in told for code in ("0", "1", "2", "130 or 143"))
+
+
 def test_methods_and_options_that_are_not_there(command: Command, nights: Path, tmp_path: Path) -> None:
     base = ["enhance", nights, "-o", tmp_path / "out"]
     assert refused(command(*base, "-m", "clage"), "no method 'clage'", "did you mean 'clahe'?", "msrcp")
@@ -202,7 +220,7 @@ def test_no_words_at_all(command: Command) -> None:
 
 def test_clashes_are_refused_before_any_work(command: Command, nights: Path, tmp_path: Path) -> None:
     draw(nights / "a.webp")
-    draw(tmp_path / "other" / "A.PNG")
+    draw(tmp_path / "other" / "a.png")
     out = tmp_path / "out"
     named = (str(nights / "a.png"), str(nights / "a.webp"), str(out / "a.jpg"))
     assert refused(command("enhance", nights, "-o", out, "--format", "jpeg"), *named)
@@ -310,6 +328,16 @@ def test_a_bad_picture_in_a_pipe(command: Command, tmp_path: Path, monkeypatch: 
     assert ended.code == 1
     assert "failed: -: " in ended.err
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_pipe_that_holds_too_much(
+    command: Command, nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = (nights / "a.png").read_bytes()
+    monkeypatch.setattr(sys, "stdin", Pipe(head + bytes((1 << 26) + 801 - len(head))))
+    ended = command("enhance", "-", "-o", tmp_path / "b.png", "--json", "--max-pixels", "100")
+    assert (ended.code, json.loads(ended.out)["error_type"]) == (1, "PictureTooLargeError")
+    assert not (tmp_path / "b.png").exists()
 
 
 def test_pipes_that_cannot_be(command: Command, nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

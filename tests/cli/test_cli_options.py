@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from highbeam.cli.options import check_format, enhancer_of, limits_of, method_options, pixel_count, usable_cpus
-from highbeam.errors import OptionError, UsageError
+from highbeam.cli.options import (
+    check_format,
+    check_output,
+    enhancer_of,
+    limits_of,
+    method_options,
+    pixel_count,
+    usable_cpus,
+)
+from highbeam.errors import OptionError, OutputError, UsageError
 from highbeam.methods import DEFAULT_METHOD, METHODS, find
 from highbeam.pictures import FORMATS, Limits
 
@@ -94,3 +102,9 @@ def test_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     assert usable_cpus() >= 1
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert usable_cpus() == os.cpu_count()
+
+
+def test_an_output_has_a_name() -> None:
+    assert [check_output(word) for word in (".", "-", " ", "out")] == [".", "-", " ", "out"]
+    with pytest.raises(OutputError, match="an empty word names no place"):
+        check_output("")

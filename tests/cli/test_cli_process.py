@@ -130,12 +130,94 @@ def test_a_signal_ends_the_wait_for_a_pipe(tmp_path: Path, number: signal.Signal
         env=environment(),
     )  # fmt: skip
     assert process.stdin is not None
-    process.stdin.write(bytes(1 << 20))  # more than a pipe holds: it returns once the command is reading
+    process.stdin.write(
+        b"\x89PNG\r\n\x1a\n" + bytes(1 << 20)
+    )  # more than a pipe holds: it returns once the command is reading
     process.stdin.flush()
     process.send_signal(number)
     _, error = process.communicate(timeout=30)
     assert (process.returncode, error) == (code, b"")
     assert files(tmp_path) == []
+
+
+def test_a_second_signal_leaves_no_temporary_file(tmp_path: Path) -> None:
+    first = draw(tmp_path / "in" / "000.jpg", size=(600, 400))
+    for i in range(1, 120):
+        (tmp_path / "in" / f"{i:03}.jpg").hardlink_to(first)
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        program("enhance", tmp_path / "in", "-o", out, "-m", "gamma", "-q", "--workers", "4"), env=environment(),
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while not out.exists() or len(files(out)) < 4:
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode in {130, 143}  # the first, where the work had ended before the second
+    assert all(name.endswith(".jpg") for name in files(out)), "a temporary file is left"
+    for name in files(out):
+        with Image.open(out / name) as image:
+            image.load()
+
+
+def redirected(command: list[str], redirection: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as a shell does, with standard streams that lead to files."""
+    return subprocess.run(
+        ["bash", "-c", f"{shlex.join(command)} {redirection}"], capture_output=True, env=environment(), cwd=cwd,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "redirection"),
+    [
+        (["-", "-o", "a.png", "--overwrite"], "< a.png"),
+        (["-", "-o", "a.png", "--skip-existing"], "< a.png"),
+        (["-", "-o", "link.png", "--overwrite"], "< a.png"),
+        (["a.png", "-o", "-"], ">> a.png"),
+        (["a.png", "-o", "-"], "1<> a.png"),
+        (["-", "-o", "-"], "< a.png 1<> a.png"),
+        (["-", "-o", "-"], "< link.png >> a.png"),
+    ],
+)
+def test_an_input_is_protected_through_redirections(tmp_path: Path, words: list[str], redirection: str) -> None:
+    before = draw(tmp_path / "a.png").read_bytes()
+    (tmp_path / "link.png").hardlink_to(tmp_path / "a.png")
+    ended = redirected(program("enhance", *words), redirection, tmp_path)
+    assert ended.returncode == 2, ended
+    assert b"is the picture itself; an input is never overwritten" in ended.stderr
+    assert (tmp_path / "a.png").read_bytes() == before
+    assert files(tmp_path) == ["a.png", "link.png"]
+
+
+def test_redirections_between_files_work(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    assert redirected(program("enhance", "-", "-o", "b.png"), "< a.png", tmp_path).returncode == 0
+    assert redirected(program("enhance", "-", "-o", "-"), "< a.png > c.png", tmp_path).returncode == 0
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / "c.png").read_bytes()
+
+
+def test_a_closed_standard_input(tmp_path: Path) -> None:
+    for output in ("a.png", "-"):
+        ended = redirected(program("enhance", "-", "-o", output), "<&-", tmp_path)
+        assert ended.returncode == 2
+        assert ended.stderr == b"error: - reads a picture from standard input, which is closed; redirect it\n"
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+@pytest.mark.parametrize("output", ["-", "a.png"])
+def test_a_stream_that_never_ends(tmp_path: Path, output: str) -> None:
+    ended = redirected(program("enhance", "-", "-o", output), "< /dev/zero", tmp_path)
+    assert ended.returncode == 1
+    assert b"is not a picture of any known kind" in ended.stderr
+    endless = "< <(head -c 512 a.jpg; cat /dev/zero)"
+    draw(tmp_path / "a.jpg")
+    ended = redirected(program("enhance", "-", "-o", output, "--max-pixels", "1000"), endless, tmp_path)
+    assert ended.returncode == 1
+    assert b"more than 67116864 bytes" in ended.stderr
+    assert files(tmp_path) == ["a.jpg"]
 
 
 def seen_on_a_terminal(*words: str | Path) -> str:

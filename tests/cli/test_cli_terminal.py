@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from highbeam.cli.terminal import Stop, complain, note, printable, progress, stop_on_signals, unwound_on_sigterm
+from tests.cli.conftest import environment
 
 
 @given(text=st.text())
@@ -52,15 +56,42 @@ def test_a_signal_is_a_wish_to_stop(number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
 
 
-def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr(os, "_exit", codes.append)
+def test_a_second_signal_unwinds_the_main_threads_work() -> None:
     stop = Stop()
     stop.event.set()  # the work came to its end by itself
     stop(signal.SIGINT, None)
-    assert codes == []
-    stop(signal.SIGINT, None)
-    assert codes == [130]
+    with pytest.raises(SystemExit) as caught:
+        stop(signal.SIGTERM, None)
+    assert caught.value.code == 143
+
+
+WRITES = """
+import os, signal, sys, threading, time
+from highbeam.cli.terminal import stop_on_signals
+
+left = [20]  # glances until the file is in its place
+
+def writing():
+    left[0] -= 1
+    return left[0] > 0
+
+with stop_on_signals(writing) as stop:
+    signal.raise_signal(signal.SIGINT)
+    threading.Thread(target=time.sleep, args=(60,)).start()  # work that nothing can end
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        print("unwound")
+"""
+
+
+def test_a_second_signal_waits_for_the_files_of_other_threads_and_for_nothing_else() -> None:
+    begun = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", WRITES], capture_output=True, env=environment(), check=False, timeout=30
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, b"", b"")
+    assert 0.15 < time.monotonic() - begun < 25
 
 
 def test_other_threads_leave_signals_alone() -> None:

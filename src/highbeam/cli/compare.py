@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from highbeam.cli.options import limits_of
-from highbeam.errors import OutputError, UsageError
+from highbeam.errors import OutputError, PictureError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from PIL import Image
 
-    from highbeam.comparison import Comparison
+    from highbeam.batch import Record
+    from highbeam.comparison import Comparison, Score
     from highbeam.crops import Box
     from highbeam.methods.registry import Enhancer
     from highbeam.pictures import Limits
+    from highbeam.sheets import Layout
     from highbeam.sources import Source
 
 __all__ = ["compare"]
@@ -70,8 +72,11 @@ def compare(
     """Show methods side by side on one sheet: the input first, a column per method, zoomed crops beneath.
 
     With references, PSNR and SSIM stand under each picture and in a table on standard output.
+
+    Exit code 0: all done; 1: some pictures failed, the sheet is made of the rest; 2: bad usage, nothing was touched.
     """
     from highbeam.cli import terminal
+    from highbeam.cli.report import Report
     from highbeam.comparison import INPUT, REFERENCE, match_references
     from highbeam.sheets import assemble, draw_row, layout
     from highbeam.sources import find_sources
@@ -79,19 +84,28 @@ def compare(
     chosen, limits = _crops(crops, crop or []), limits_of(max_pixels)
     enhancers = _enhancers(methods)
     found = find_sources(sources)
-    _check_sheet(sheet, found, overwrite=overwrite)
     references = [None] * len(found) if reference is None else match_references(found, reference)
+    inputs = [*(source.path for source in found), *(path for path in references if path is not None)]
+    _check_sheet(sheet, inputs, overwrite=overwrite)
     titles = [INPUT, *enhancers, *([] if reference is None else [REFERENCE])]
     plan = layout(len(titles), width or min(_WIDEST, _COLUMN * len(titles)))
-    strips, compared = [], []
+    _check_height(plan, sheet, found, chosen, limits, noted=reference is not None)
+    report, strips, scores = Report(quiet=True), [], {}
     with terminal.progress(len(found), hidden=quiet) as step:
         for source, wanted in zip(found, references, strict=True):
-            compared.append(_compare_one(source, wanted, enhancers, chosen, limits))
-            strips.append(draw_row(plan, compared[-1].row))
+            try:
+                compared = _compare_one(source, wanted, enhancers, chosen, limits)
+            except PictureError as error:
+                report.add(_failed(source, sheet, enhancers, error))
+            else:
+                strips.append(draw_row(plan, compared.row))
+                scores[source] = compared.scores
             step()
-    _write(assemble(plan, titles, strips), sheet, overwrite=overwrite)
-    if reference is not None:
-        terminal.say(_table([INPUT, *enhancers], compared))
+    if strips:
+        _write(assemble(plan, titles, strips), sheet, overwrite=overwrite)
+    if strips and reference is not None:
+        terminal.say(_table([INPUT, *enhancers], scores))
+    raise typer.Exit(report.finish())
 
 
 def _crops(count: int | None, words: Sequence[str]) -> int | list[Box]:
@@ -121,15 +135,70 @@ def _enhancers(names: str | None) -> dict[str, Enhancer]:
     return {name: load(name) for name in wanted}
 
 
-def _check_sheet(sheet: Path, sources: Sequence[Source], *, overwrite: bool) -> None:
-    from highbeam.batch import Item, check_items
+def _check_sheet(sheet: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    from highbeam.planning import Item, check_items
 
     if sheet.suffix.lower() not in _SUFFIXES:
         raise OutputError(f"{sheet}: a sheet is written as {', '.join(_SUFFIXES)}; choose one of these suffixes")
-    check_items([Item(sources[0].path, sheet)], "overwrite" if overwrite else "refuse")
+    check_items([Item(inputs[0], sheet)], "overwrite" if overwrite else "refuse", inputs=inputs)
+
+
+def _check_height(
+    plan: Layout, sheet: Path, sources: Sequence[Source], crops: int | list[Box], limits: Limits, *, noted: bool
+) -> None:
+    """Refuse a sheet that would be too high to be written, by what the pictures' headers say, before any work.
+
+    Raises:
+        OutputError: it would be.
+        UsageError: a crop does not lie in one of the pictures.
+    """
+    from highbeam.pictures import FORMATS, Limits, format_of_suffix
+    from highbeam.sheets import sheet_height, strip_height
+
+    heights = []
     for source in sources:
-        if sheet.exists() and source.path.exists() and sheet.samefile(source.path):
-            raise OutputError(f"{sheet}: is one of the pictures; an input is never overwritten, choose another output")
+        size = _size_of(source.path, limits)
+        if size is not None:
+            boxes = _boxes_in(str(source.inner), *size, crops)
+            heights.append(strip_height(plan, *size, boxes, noted=noted))
+    form, height = FORMATS[format_of_suffix(sheet) or "png"], sheet_height(plan, heights)
+    most = min(form.max_side, Limits().max_side)  # what cannot be read again is no use either
+    if height > most:
+        raise OutputError(
+            f"{sheet}: {len(sources)} pictures would make it {height} pixels high, and {form.title} ends at {most};"
+            " name fewer pictures, or pass a smaller --width or --crops 0"
+        )
+
+
+def _size_of(path: Path, limits: Limits) -> tuple[int, int] | None:
+    """Return width and height of a picture as it will be shown; none where its header cannot be read."""
+    from highbeam.pictures import inspect, read_stream
+    from highbeam.pictures.exif import turned
+
+    try:
+        with path.open("rb") as file:
+            header = inspect(read_stream(file, name=str(path), limits=limits), name=str(path), limits=limits)
+    except (OSError, PictureError):
+        return None  # which the work will tell of
+    return (header.height, header.width) if turned(header.orientation) else (header.width, header.height)
+
+
+def _boxes_in(name: str, width: int, height: int, crops: int | list[Box]) -> list[Box]:
+    """Return the crops that were given, or some of the size of those that will be chosen."""
+    from highbeam.crops import Box, crop_size
+
+    if isinstance(crops, int):
+        return [Box(0, 0, *crop_size(width, height, crops))] * crops
+    for box in crops:
+        box.check_inside(width, height, name)
+    return crops
+
+
+def _failed(source: Source, sheet: Path, methods: Iterable[str], error: PictureError) -> Record:
+    from highbeam.batch import Record
+
+    kind = type(error).__name__
+    return Record(str(source.path), str(sheet), "failed", ",".join(methods), error=error.reason, error_type=kind)
 
 
 def _compare_one(
@@ -153,17 +222,17 @@ def _write(image: Image.Image, sheet: Path, *, overwrite: bool) -> None:
     write(Picture(np.asarray(image), name=str(sheet)), sheet, overwrite=overwrite)
 
 
-def _table(columns: Sequence[str], compared: Sequence[Comparison]) -> str:
+def _table(columns: Sequence[str], rows: Mapping[Source, Mapping[str, Score]]) -> str:
     """Lay out the figures: a line per picture and one of their means, a column per method."""
     from highbeam.cli.terminal import printable
     from highbeam.comparison import LEGEND, Score
 
     def mean(column: str) -> Score:
-        scores = [one.scores[column] for one in compared]
+        scores = [row[column] for row in rows.values()]
         return Score(*(sum(values) / len(scores) for values in zip(*((s.psnr, s.ssim) for s in scores), strict=True)))
 
     lines = [[LEGEND, *columns]]
-    lines += [[printable(one.row.name), *(str(one.scores[column]) for column in columns)] for one in compared]
+    lines += [[printable(str(source.inner)), *(str(row[column]) for column in columns)] for source, row in rows.items()]
     lines += [["mean", *(str(mean(column)) for column in columns)]]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from highbeam.cli.options import check_format, enhancer_of, limits_of, usable_cpus
+from highbeam.cli.options import check_format, check_output, enhancer_of, limits_of, usable_cpus
 from highbeam.errors import UsageError
 
 if TYPE_CHECKING:
-    from highbeam.batch import Existing, Job
+    from collections.abc import Iterator
+
+    from highbeam.batch import Job
     from highbeam.cli.report import Report
+    from highbeam.planning import Existing
 
 __all__ = ["enhance"]
 
@@ -84,11 +88,13 @@ def enhance(
 ) -> None:
     """Enhance pictures.
 
-    Exit code 0: all done; 1: some failed, the rest is done; 2: bad usage, nothing was touched.
+    Exit code 0: all done; 1: some failed, the rest is done; 2: bad usage, nothing was touched; 130 or 143: stopped by
+    Ctrl-C or SIGTERM, every written file is whole.
     """
     from highbeam.batch import Job
     from highbeam.cli.report import Report
 
+    check_output(output)
     existing = _existing(skip=skip_existing, overwrite=overwrite)
     job = Job(
         enhancer=(
@@ -122,8 +128,9 @@ def _enhance_files(
     """Plan, do it, tell; returns the exit code."""
     from contextlib import closing
 
-    from highbeam.batch import make_plan, planned, run
+    from highbeam.batch import planned, run, writing
     from highbeam.cli import terminal
+    from highbeam.planning import make_plan
 
     plan = make_plan(sources, output, to_format=job.to_format, existing=existing)
     if dry_run:
@@ -132,9 +139,10 @@ def _enhance_files(
         return report.finish()
     count = len(plan.items)
     with (
-        terminal.stop_on_signals() as stop,
+        terminal.stop_on_signals(writing) as stop,
+        _threads(workers, count) as threads,
         terminal.progress(count + len(plan.skipped), hidden=report.quiet) as step,
-        closing(run(plan, job, workers=_set_workers(workers, count), stop=stop.event)) as records,
+        closing(run(plan, job, workers=threads, stop=stop.event)) as records,
     ):
         for record in records:
             report.add(record)
@@ -145,11 +153,18 @@ def _enhance_files(
     return report.finish()
 
 
-def _set_workers(wanted: int | None, pictures: int) -> int:
-    """Return the number of threads; where they are several, OpenCV must not divide each picture among more."""
-    workers = max(1, min(wanted or usable_cpus(), pictures))
-    if workers > 1:
-        import cv2
+@contextmanager
+def _threads(wanted: int | None, pictures: int) -> Iterator[int]:
+    """Yield the number of threads; where they are several, OpenCV must not divide each picture among more."""
+    count = max(1, min(wanted or usable_cpus(), pictures))
+    if count == 1:
+        yield count
+        return
+    import cv2
 
-        cv2.setNumThreads(1)
-    return workers
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield count
+    finally:
+        cv2.setNumThreads(before)

@@ -9,14 +9,14 @@ from decimal import Decimal
 from types import NoneType
 from typing import TYPE_CHECKING, get_args, get_origin
 
-from highbeam.errors import OptionError, UsageError, nearest
+from highbeam.errors import OptionError, OutputError, UsageError, nearest
 
 if TYPE_CHECKING:
     from highbeam.methods.base import MethodSpec
     from highbeam.methods.registry import Enhancer
     from highbeam.pictures import Limits
 
-__all__ = ["check_format", "enhancer_of", "limits_of", "method_options", "pixel_count", "usable_cpus"]
+__all__ = ["check_format", "check_output", "enhancer_of", "limits_of", "method_options", "pixel_count", "usable_cpus"]
 
 _COUNT = re.compile(r"([0-9][0-9_]*)(\.[0-9]+)?\s*(MP?)?", re.IGNORECASE)
 
@@ -80,6 +80,17 @@ def check_format(word: str | None) -> str | None:
     if name not in FORMATS:
         raise UsageError(f"no format {word!r}{nearest(name, FORMATS)} (formats: {', '.join(FORMATS)})")
     return name
+
+
+def check_output(word: str) -> str:
+    """Return the word that names an output.
+
+    Raises:
+        OutputError: it is empty, as from a variable of a script that was never set; it would mean the current folder.
+    """
+    if not word:
+        raise OutputError("-o '': an empty word names no place; for the current folder, give .")
+    return word
 
 
 def limits_of(max_pixels: str | None) -> Limits:

@@ -42,8 +42,7 @@ class Report:
 
     def finish(self) -> int:
         """Name what failed, sum up, and return the exit code: 1 if anything failed, else 0."""
-        for record in self._failed:
-            terminal.note(f"failed: {record.source}: {record.error} [{record.error_type}]")
+        self._name_failed()
         if not self.quiet:
             seconds = time.monotonic() - self._start
             terminal.note(f"{self._summary()} in {seconds:.1f} s")
@@ -51,12 +50,15 @@ class Report:
 
     def stopped(self, total: int) -> None:
         """Say how far the work came before it was stopped, and what failed until then."""
-        for record in self._failed:
-            terminal.note(f"failed: {record.source}: {record.error} [{record.error_type}]")
+        self._name_failed()
         done = self._counts.get("done", 0)
         terminal.note(
             f"stopped: {done} of {total} done, every written file is whole; --skip-existing goes on from here"
         )
+
+    def _name_failed(self) -> None:
+        for record in self._failed:
+            terminal.note(f"failed: {record.source}: {record.error} [{record.error_type}]")
 
     def _summary(self) -> str:
         """Return such as ``12 done, 1 failed``; ``0 done`` where nothing was to be done."""

@@ -6,17 +6,20 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from highbeam.errors import PictureWriteError
 
 __all__ = ["Stop", "complain", "note", "printable", "progress", "say", "send", "stop_on_signals", "unwound_on_sigterm"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_GLANCE = 0.01  # seconds
 
 
 def printable(text: str) -> str:
@@ -80,17 +83,27 @@ class Stop:
     Attributes:
         event: set once it is.
         signal: the number of the signal, 0 if there was none.
+        writing: whether another thread is putting a file in its place; ``None`` where the work is the main thread's.
     """
 
     event: threading.Event = field(default_factory=threading.Event)
     signal: int = 0
+    writing: Callable[[], bool] | None = None
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        """Ask for an orderly end at the first signal, and end at once at the second."""
+        """Ask for an orderly end at the first signal; at the second, end without waiting for what is in work."""
         if self.signal:
-            os._exit(128 + number)
+            self._end(128 + number)
         self.signal = number
         self.event.set()
+
+    def _end(self, code: int) -> NoReturn:
+        """End the process, but leave no half-written file."""
+        if self.writing is None:
+            raise SystemExit(code)  # unwinds the work
+        while self.writing():  # soon over: whoever comes to write from now on sees that the work is stopped
+            time.sleep(_GLANCE)
+        os._exit(code)  # other threads' work cannot be unwound
 
     @property
     def exit_code(self) -> int:
@@ -99,12 +112,16 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Stop]:
+def stop_on_signals(writing: Callable[[], bool] | None = None) -> Iterator[Stop]:
     """Turn Ctrl-C and SIGTERM into a wish to stop, while the block runs; outside the main thread, nothing changes.
 
     A wish, not an exception: an exception could strike between any two steps, this is looked at between pictures.
+
+    Args:
+        writing: where threads do the work: whether one of them is putting a file in its place, which a second signal
+            waits for; without it, a second signal unwinds the main thread.
     """
-    stop = Stop()
+    stop = Stop(writing=writing)
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
@@ -134,7 +151,7 @@ def _exit(number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def progress(total: int, *, hidden: bool, unit: str = "pictures") -> Iterator[Callable[[], None]]:
+def progress(total: int, *, hidden: bool) -> Iterator[Callable[[], None]]:
     """Show a bar with rate and time left on standard error; nothing where that is no terminal.
 
     Yields:
@@ -154,6 +171,6 @@ def progress(total: int, *, hidden: bool, unit: str = "pictures") -> Iterator[Ca
         def step() -> None:
             bar.advance(task)
             speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
-            bar.update(task, rate=f"{speed:.1f} {unit}/s" if speed else "")
+            bar.update(task, rate=f"{speed:.1f} pictures/s" if speed else "")
 
         yield step
