@@ -15,6 +15,7 @@ import typer
 
 from highbeam.cli import terminal
 from highbeam.cli.compare import compare as compare_verb
+from highbeam.cli.darken import darken as darken_verb
 from highbeam.cli.data import app as data_app
 from highbeam.cli.enhance import enhance as enhance_verb
 from highbeam.cli.methods import methods as methods_verb
@@ -35,6 +36,7 @@ app.command("enhance")(enhance_verb)
 app.command("predict", short_help="The same as enhance.")(enhance_verb)
 app.command("methods", short_help="List the methods and their options.")(methods_verb)
 app.command("compare", short_help="Show methods side by side on one sheet.")(compare_verb)
+app.command("darken", short_help="Turn day pictures into night ones, in pairs.")(darken_verb)
 app.add_typer(data_app, name="data", short_help="Find, check and pack data sets.")
 
 
