@@ -54,7 +54,8 @@ def main() -> None:
     methods = ",".join(name for name in highbeam.methods() if name not in {"ssr", "gamma"})
     sheet = FIGURES / "methods.jpg"
     sheet.unlink(missing_ok=True)
-    code = run(["compare", str(EXAMPLE), "-o", str(sheet), "--methods", methods, "--width", "1800"])
+    crops = ["--crop", "1010,290,240,180", "--crop", "90,300,240,180"]  # a pedestrian, parked cars
+    code = run(["compare", str(EXAMPLE), "-o", str(sheet), "--methods", methods, "--width", "1800", *crops])
     raise SystemExit(code)
 
 

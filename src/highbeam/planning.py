@@ -63,6 +63,7 @@ def make_plan(
             names apart), a result would replace an input, or one exists.
     """
     sources, target = find_sources(words, Path(out)), Path(out)
+    _refuse_unknown_suffix(words, out)
     if names_file(out):
         if len(words) > 1 or not Path(words[0]).is_file():
             raise OutputError(f"{out}: names one file, but the sources may be many; give a folder (or end it with /)")
@@ -89,6 +90,8 @@ def check_items(items: Sequence[Item], existing: Existing = "refuse", *, inputs:
         _refuse_inputs(items, [item.source for item in items] if inputs is None else inputs)
         _refuse_blocked(items)
     there = [item for item in items if os.path.lexists(item.output)]
+    if existing == "refuse" and there and len(items) == 1:
+        raise OutputError(f"{there[0].output}: exists already; pass --overwrite to replace it")
     if existing == "refuse" and there:
         raise OutputError(
             f"{len(there)} of {len(items)} results exist: {_first_few(there)};"
@@ -105,6 +108,15 @@ def names_file(out: str | os.PathLike[str]) -> bool:
     text = os.fspath(out)
     with looking():
         return has_picture_suffix(text) and not text.endswith(os.sep) and not Path(text).is_dir()
+
+
+def _refuse_unknown_suffix(words: Sequence[str], out: str | os.PathLike[str]) -> None:
+    """Refuse ``night.gif`` for one file: it would become a folder of that name, which nobody means."""
+    text, target = os.fspath(out), Path(out)
+    one_file = len(words) == 1 and Path(words[0]).is_file()
+    if one_file and target.suffix and not names_file(out) and not target.is_dir() and not text.endswith(os.sep):
+        known = ", ".join(row.suffixes[0] for row in FORMATS.values())
+        raise OutputError(f"{out}: its suffix tells no format; accepted are {known} (for a folder, end it with /)")
 
 
 def check_suffix(target: Path, to_format: str | None) -> None:

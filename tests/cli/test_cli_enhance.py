@@ -314,7 +314,7 @@ def test_from_a_pipe_to_a_file(command: Command, nights: Path, tmp_path: Path, m
     assert (ended.code, record["source"], record["status"], record["width"]) == (0, "-", "done", 24)
     with Image.open(out) as image:
         assert image.format == "JPEG"
-    assert refused(command("enhance", "-", "-o", out), "1 of 1 results exist")
+    assert refused(command("enhance", "-", "-o", out), "exists already", "--overwrite")
     assert json.loads(command("enhance", "-", "-o", out, "--json", "--skip-existing").out)["status"] == "skipped"
     assert refused(command("enhance", "-", "-o", tmp_path / "x.png", "--format", "jpeg"), "does not fit")
 

@@ -174,7 +174,7 @@ def _bind(name: str, kind: type[_Options], values: Mapping[str, object]) -> _Opt
     except ValidationError as error:
         places = [entry["loc"] for entry in error.errors()]
         inner = [
-            f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}"
+            f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}, got {entry['input']!r}"
             for entry in error.errors()
             if not any(place != entry["loc"] and place[: len(entry["loc"])] == entry["loc"] for place in places)
         ]  # where an item of a list is wrong, what that makes of the list says nothing more
