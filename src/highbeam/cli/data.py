@@ -88,51 +88,68 @@ def check(
         raise typer.Exit(1)
 
 
+_Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SRC",
+        help="Pictures and clips: files, folders, quoted globs; or data sets, as NAME:ROOT.",
+        show_default=False,
+    ),
+]
+_Output = Annotated[Path, typer.Option("--output", "-o", metavar="SHARDS", help="Folder for the shards.")]
+_MaxSide = Annotated[int | None, typer.Option(help="Shrink larger pictures to so many pixels along the longer side.")]
+_Limit = Annotated[
+    str | None,
+    typer.Option(help="All that the shards may take, such as 60M; the quality falls, down to 50, until they fit."),
+]
+_ShardSize = Annotated[str, typer.Option(help="What one shard may take.")]
+_Format = Annotated[str, typer.Option("--format", help="Of the packed pictures.")]
+_Quality = Annotated[int, typer.Option(help="Of lossy formats, 1 to 100; with a limit, the best to try.")]
+_Val = Annotated[float, typer.Option(help="Fraction of the pictures that may go to validation.")]
+_ValSource = Annotated[
+    list[str] | None,
+    typer.Option(help="A source to validate with, or a pattern with * and ?; repeatable. Instead of --val."),
+]
+_Sequence = Annotated[
+    str | None, typer.Option(help="Divide sources further by what this regular expression finds in names.")
+]
+_Seed = Annotated[int, typer.Option(help="Of the choice of sources to validate with.")]
+_Official = Annotated[
+    bool, typer.Option("--official", help="Keep published splits to the letter, also where they share a source.")
+]
+_Light = Annotated[
+    str,
+    typer.Option(help="Of data sets that tell, which pictures to take: day, dusk, night, unknown, with commas."),
+]
+_MinBrightness = Annotated[float, typer.Option(help="Drop pictures with a lower mean, 0 to 1.")]
+_MinSharpness = Annotated[float, typer.Option(help="Drop blurred pictures, 0 to 1.")]
+_MaxLikeness = Annotated[
+    int, typer.Option(help="Drop pictures that differ from another in at most so many of 64 bits; -1 drops none.")
+]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace packed shards.")]
+
+
 @app.command("pack", short_help="Sift pictures and pack them into shards.")
 def pack(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SRC",
-            help="Pictures and clips: files, folders, quoted globs; or data sets, as NAME:ROOT.",
-            show_default=False,
-        ),
-    ],
+    sources: _Sources,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="SHARDS", help="Folder for the shards.")],
-    max_side: Annotated[
-        int | None, typer.Option(help="Shrink larger pictures to so many pixels along the longer side.")
-    ] = None,
+    output: _Output,
+    max_side: _MaxSide = None,
     every: _Every = 1.0,
-    limit: Annotated[
-        str | None,
-        typer.Option(help="All that the shards may take, such as 60M; the quality falls, down to 50, until they fit."),
-    ] = None,
-    shard_size: Annotated[str, typer.Option(help="What one shard may take.")] = "64M",
-    format: Annotated[str, typer.Option("--format", help="Of the packed pictures.")] = "webp",
-    quality: Annotated[int, typer.Option(help="Of lossy formats, 1 to 100; with a limit, the best to try.")] = 90,
-    val: Annotated[float, typer.Option(help="Fraction of the pictures that may go to validation.")] = 0.1,
-    val_source: Annotated[
-        list[str] | None,
-        typer.Option(help="A source to validate with, or a pattern with * and ?; repeatable. Instead of --val."),
-    ] = None,
-    sequence: Annotated[
-        str | None, typer.Option(help="Divide sources further by what this regular expression finds in names.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the choice of sources to validate with.")] = 0,
-    official: Annotated[
-        bool, typer.Option("--official", help="Keep published splits to the letter, also where they share a source.")
-    ] = False,
-    light: Annotated[
-        str,
-        typer.Option(help="Of data sets that tell, which pictures to take: day, dusk, night, unknown, with commas."),
-    ] = "day",
-    min_brightness: Annotated[float, typer.Option(help="Drop pictures with a lower mean, 0 to 1.")] = 0.2,
-    min_sharpness: Annotated[float, typer.Option(help="Drop blurred pictures, 0 to 1.")] = 0.5,
-    max_likeness: Annotated[
-        int, typer.Option(help="Drop pictures that differ from another in at most so many of 64 bits; -1 drops none.")
-    ] = 2,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace packed shards.")] = False,
+    limit: _Limit = None,
+    shard_size: _ShardSize = "64M",
+    format: _Format = "webp",
+    quality: _Quality = 90,
+    val: _Val = 0.1,
+    val_source: _ValSource = None,
+    sequence: _Sequence = None,
+    seed: _Seed = 0,
+    official: _Official = False,
+    light: _Light = "day",
+    min_brightness: _MinBrightness = 0.2,
+    min_sharpness: _MinSharpness = 0.5,
+    max_likeness: _MaxLikeness = 2,
+    overwrite: _Overwrite = False,
     workers: _Workers = None,
     as_json: _Json = False,
     quiet: _Quiet = False,
