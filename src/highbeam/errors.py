@@ -9,11 +9,13 @@ The tree::
     │   ├── ArrayError             an array of a shape, dtype or range that no method takes
     │   ├── OutputError            where the result should go: a clash, an existing file, an input
     │   ├── UnknownDatasetError    no data set layout of that name
+    │   ├── NetworkError           no network of that name, or one that cannot be built as asked
     │   └── PositionError          a saved position in the data that belongs to other data or another seed
     ├── DatasetError               data on the disk is not what it should be; names the place
     │   ├── LayoutError                a folder lacks what its layout asks for
     │   ├── MissingHalfError           pictures of pairs whose other half is not there
     │   └── ShardError                 packed shards are missing, damaged, or of another version
+    ├── ExportError                a network could not be exported, or its file computes something else
     └── PictureError               one picture could not be read or written; it names the file
         ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
         ├── PictureTooLargeError       more pixels, or a longer side, than the limits allow
@@ -35,9 +37,11 @@ __all__ = [
     "ArrayError",
     "DamagedPictureError",
     "DatasetError",
+    "ExportError",
     "HighbeamError",
     "LayoutError",
     "MissingHalfError",
+    "NetworkError",
     "OptionError",
     "OutputError",
     "PictureError",
@@ -85,6 +89,10 @@ class UnknownDatasetError(UsageError):
     """There is no layout of that name; the message lists the right ones and the nearest."""
 
 
+class NetworkError(UsageError):
+    """There is no network of that name, or a network cannot be built as asked."""
+
+
 class PositionError(UsageError):
     """A saved position in the data belongs to other data or to another seed."""
 
@@ -116,6 +124,10 @@ class MissingHalfError(DatasetError):
 
 class ShardError(DatasetError):
     """Packed shards are missing, damaged, or of another version."""
+
+
+class ExportError(HighbeamError):
+    """A network could not be exported, or the file does not compute what the network does."""
 
 
 class PictureError(HighbeamError):
