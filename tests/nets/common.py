@@ -14,7 +14,6 @@ TINY_UNET = {
     "encoder": (0, 1),
     "decoder": (1,),
     "context": 16,
-    "glance": 8,
 }
 TINY_CAN = {"width": 8, "dilations": (1, 2, 1)}
 

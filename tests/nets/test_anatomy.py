@@ -59,6 +59,14 @@ def test_skips_and_context_are_drawn() -> None:
     assert "context" not in describe(tiny_unet(context=0)).replace("context -->", "context")
 
 
+def test_a_glance_is_drawn_and_counted() -> None:
+    network = tiny_unet(glance=8)
+    drawing = describe(network)
+    assert "picture -->|thumbnail| glance" in drawing
+    assert "glance --> context" in drawing
+    assert anatomy(network).parameters == sum(parameter.numel() for parameter in network.parameters())
+
+
 def test_counting_leaves_the_network_alone() -> None:
     network = tiny_unet().train()
     before = {name: parameter.clone() for name, parameter in network.named_parameters()}
@@ -71,4 +79,4 @@ def test_counting_leaves_the_network_alone() -> None:
 def test_scenes_are_as_long_as_they_are() -> None:
     assert scene_size(tiny_can()) == 0
     assert scene_size(tiny_unet(norm="none", context=0)) == 0
-    assert scene_size(tiny_unet(norm="none")) == 24 + 2 * 8  # the deepest level's channels and the glance's
+    assert scene_size(tiny_unet(norm="none")) == 16  # the context

@@ -110,7 +110,7 @@ def test_a_slow_scene_moves_the_picture_slowly() -> None:
 
 
 def test_a_crop_takes_its_brightness_from_the_thumbnail_of_the_whole() -> None:
-    network = stirred(tiny_unet()).eval()
+    network = stirred(tiny_unet(glance=8)).eval()
     crop = noise(1, 3, 32, 32)
     with torch.no_grad():
         dark, bright = (network(crop, None, level * noise(1, 3, *THUMBNAIL)) for level in (0.01, 1.0))
@@ -123,7 +123,7 @@ def test_a_crop_takes_its_brightness_from_the_thumbnail_of_the_whole() -> None:
 
 @pytest.mark.parametrize("size", [(64, 96), (128, 192), (736, 1280), (16, 24)])
 def test_thumbnails_keep_light_and_place(size: tuple[int, int]) -> None:
-    network = tiny_unet(cell=4)
+    network = tiny_unet(cell=4, glance=8)
     assert isinstance(network, UNet)
     ramp = torch.linspace(0.0, 1.0, size[1]).expand(1, 3, *size) * torch.tensor([1.0, 0.5, 0.25])[None, :, None, None]
     small = network.thumbnail(network.unpack(ramp.permute(0, 2, 3, 1)))
@@ -132,17 +132,17 @@ def test_thumbnails_keep_light_and_place(size: tuple[int, int]) -> None:
 
 
 def test_networks_say_whether_they_want_thumbnails() -> None:
-    assert tiny_unet().thumbnail_size == THUMBNAIL
-    assert tiny_unet(glance=0).thumbnail_size is None
-    assert tiny_unet(context=0).thumbnail_size is None
+    assert tiny_unet(glance=8).thumbnail_size == THUMBNAIL
+    assert tiny_unet().thumbnail_size is None
+    assert tiny_unet(glance=8, context=0).thumbnail_size is None
     assert tiny_can().thumbnail_size is None
 
 
 def test_the_glance_tells_absolute_brightness() -> None:
     torch.manual_seed(0)
-    glance = Glance(8)
+    glance = Glance(32, 32)
     seen = [glance(torch.full((1, 3, *THUMBNAIL), level)) for level in (0.0, 0.004, 0.05, 0.5)]
-    assert all(part.shape == (1, 16) and part.isfinite().all() for part in seen)
+    assert all(part.shape == (1, 32) and part.isfinite().all() for part in seen)
     assert all((a - b).abs().max() > 1e-3 for a, b in itertools.pairwise(seen))
 
 

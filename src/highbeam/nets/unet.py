@@ -60,8 +60,8 @@ class UNetConfig:
         norm: what stands before every activation; ``batch`` and ``none`` are there for comparison.
         group_width: channels that share their statistics.
         context: length of the context vector; 0 leaves it out.
-        glance: channels of the glance at a thumbnail, which is a part of the context and goes with it; 0 leaves
-            it out.
+        glance: channels of the glance at a thumbnail, which is a part of the context and goes with it; 0 leaves it
+            out. On few places by day it learns the places: better there, worse elsewhere.
     """
 
     cell: int = 4
@@ -73,7 +73,7 @@ class UNetConfig:
     norm: NormKind = "group"
     group_width: int = 8
     context: int = 64
-    glance: int = 64
+    glance: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no network can be built from.
@@ -135,18 +135,19 @@ class Glance(nn.Module):
     Night pictures differ by factors, and most of their values are near black: so it sees logarithm and square root.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, out: int) -> None:
         super().__init__()
         widths = (6, max(1, channels // 2), channels, channels)
         self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths))
+        self.last = nn.Linear(2 * channels, out)
 
     def forward(self, thumbnail: Tensor) -> Tensor:
-        """Map ``(N, 3, h, w)`` in [0, 1] to ``(N, 2 * channels)``: means and maxima over the picture."""
+        """Map ``(N, 3, h, w)`` in [0, 1] to ``(N, out)``, from means and maxima over the picture."""
         light = thumbnail.clamp_min(0.0) + _DARKEST
         features = torch.cat([light.log() / _LOG_SPAN + 1.0, light.sqrt()], dim=1)
         for layer in self.layers:
             features = functional.relu(layer(features))
-        return torch.cat([features.mean((2, 3)), features.amax((2, 3))], dim=1)
+        return functional.relu(self.last(torch.cat([features.mean((2, 3)), features.amax((2, 3))], dim=1)))
 
 
 class UNet(Network):
@@ -164,9 +165,9 @@ class UNet(Network):
         self.stem = nn.Linear(depth, widths[0])
         self.encoder = nn.ModuleList(itertools.starmap(self._level, zip(widths, config.encoder, strict=True)))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in steps)
-        self.glance = Glance(config.glance) if config.glance and config.context else None
+        self.glance = Glance(config.glance, config.context) if config.glance and config.context else None
         self.thumbnail_size = THUMBNAIL if self.glance is not None else None
-        self.context = nn.Linear(widths[-1] + 2 * config.glance, config.context) if config.context else None
+        self.context = nn.Linear(widths[-1], config.context) if config.context else None
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in steps)
         self.decoder = nn.ModuleList(
             Level(config, width, blocks, config.context)
@@ -233,11 +234,10 @@ class UNet(Network):
         """Return what the whole picture says to the decoder, ``(N, context)``."""
         if self.context is None:
             return None
-        pooled = functional.adaptive_avg_pool2d(deepest, 1).flatten(1)
+        context = functional.relu(self.context(functional.adaptive_avg_pool2d(deepest, 1).flatten(1)))
         if self.glance is not None:
-            seen = self.glance(self.thumbnail(native) if thumbnail is None else thumbnail)
-            pooled = torch.cat([pooled, seen.to(pooled.dtype)], dim=1)
-        return functional.relu(self.context(pooled if tape is None else tape.settle(pooled)))
+            context = context + self.glance(self.thumbnail(native) if thumbnail is None else thumbnail)
+        return context if tape is None else tape.settle(context)
 
     @torch.no_grad()
     def rescale(self, white: float, offset: float = 0.0) -> None:
