@@ -9,12 +9,14 @@ The tree::
     │   ├── ArrayError             an array of a shape, dtype or range that no method takes
     │   ├── OutputError            where the result should go: a clash, an existing file, an input
     │   ├── UnknownDatasetError    no data set layout of that name
+    │   ├── ConfigError            a configuration that cannot be read, or whose keys or values are wrong
     │   ├── NetworkError           no network of that name, or one that cannot be built as asked
     │   └── PositionError          a saved position in the data that belongs to other data or another seed
     ├── DatasetError               data on the disk is not what it should be; names the place
     │   ├── LayoutError                a folder lacks what its layout asks for
     │   ├── MissingHalfError           pictures of pairs whose other half is not there
     │   └── ShardError                 packed shards are missing, damaged, or of another version
+    ├── TrainingError              a training cannot go on: a loss that is not finite, a checkpoint that does not fit
     ├── ExportError                a network could not be exported, or its file computes something else
     └── PictureError               one picture could not be read or written; it names the file
         ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArrayError",
+    "ConfigError",
     "DamagedPictureError",
     "DatasetError",
     "ExportError",
@@ -49,6 +52,7 @@ __all__ = [
     "PictureWriteError",
     "PositionError",
     "ShardError",
+    "TrainingError",
     "UnknownDatasetError",
     "UnknownMethodError",
     "UnsupportedPictureError",
@@ -95,6 +99,14 @@ class NetworkError(UsageError):
 
 class PositionError(UsageError):
     """A saved position in the data belongs to other data or to another seed."""
+
+
+class ConfigError(UsageError):
+    """A configuration cannot be read, or one of its keys or values is wrong; the message names it."""
+
+
+class TrainingError(HighbeamError):
+    """A training cannot go on; the message says what to do."""
 
 
 class DatasetError(HighbeamError):

@@ -1,0 +1,98 @@
+"""Checkpoints: one file with everything that a training needs to go on as if nothing had happened.
+
+A file is a plain ``torch.save`` of tensors, numbers, words, lists and dicts, read with ``weights_only=True`` and
+nothing else, so that a checkpoint from elsewhere cannot run code. It appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from highbeam.errors import NetworkError, TrainingError
+from highbeam.nets import Network, build
+
+__all__ = ["checkpoints", "newest", "read_checkpoint", "restore", "write_checkpoint"]
+
+_NAME = re.compile(r"step-(\d{8})\.pt")
+_NEEDED = ("network", "changes", "model", "ema", "config", "step")
+
+
+def write_checkpoint(state: Mapping[str, Any], folder: Path, step: int, keep: int) -> Path:
+    """Write ``step-00001000.pt``, and delete the oldest until ``keep`` are left.
+
+    Raises:
+        TrainingError: the disk does not take it; older checkpoints are as they were.
+    """
+    path = folder / f"step-{step:08d}.pt"
+    part = folder / f".{path.name}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            torch.save(dict(state), file)
+            file.flush()
+            os.fsync(file.fileno())  # a name must never stand for what is not on the disk yet
+        part.replace(path)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be written ({error.strerror}); make room or choose another folder") from error
+    finally:
+        part.unlink(missing_ok=True)
+    for old in checkpoints(folder)[:-keep]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """List the checkpoints of a folder, the oldest first."""
+    return sorted(path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name))
+
+
+def newest(folder: Path) -> Path | None:
+    """Return the newest checkpoint of a folder, where there is one."""
+    return next(reversed(checkpoints(folder)), None)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint to the CPU.
+
+    Raises:
+        TrainingError: it cannot be read, is damaged, or is no checkpoint of a training.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        told = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrainingError(f"{path}: is damaged or no checkpoint ({told}); take another one") from error
+    missing = [key for key in _NEEDED if not isinstance(state, dict) or key not in state]
+    if missing:
+        raise TrainingError(f"{path}: is no checkpoint of a training: without {', '.join(missing)}")
+    return dict(state)
+
+
+def restore(state: Mapping[str, Any], *, averaged: bool = True) -> Network:
+    """Build the network of a checkpoint.
+
+    Args:
+        state: as :func:`read_checkpoint` returns it.
+        averaged: take the averaged weights, which are the better ones, and not those of the last step.
+
+    Raises:
+        TrainingError: its weights do not fit its network.
+    """
+    try:
+        network = build(str(state["network"]), **state["changes"])
+        weights: dict[str, Tensor] = state["ema" if averaged else "model"]
+        network.load_state_dict(weights)
+    except (NetworkError, RuntimeError, TypeError, AttributeError) as error:
+        raise TrainingError(f"the checkpoint's weights do not fit its network: {error}") from error
+    return network.eval()

@@ -1,0 +1,167 @@
+"""From what a configuration names to pairs of a dark and a bright batch on the training device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from highbeam.camera import darken, sample
+from highbeam.datasets import Batch, Cache, Entry, Loader, LoaderOptions, Share, central_batches, gather
+from highbeam.errors import ConfigError
+from highbeam.training.config import TrainConfig
+
+__all__ = ["Crops", "Data", "Feed", "darkened", "find_data", "validation"]
+
+_VALIDATION_SEED = 1 << 40  # far from the running numbers of training
+
+
+@dataclass(frozen=True)
+class Data:
+    """The entries that a training learns from and is validated with."""
+
+    train: tuple[Entry, ...]
+    val: tuple[Entry, ...]
+
+    @property
+    def paired(self) -> bool:
+        """Whether the data are pairs, and not day pictures to be darkened."""
+        return self.train[0].low is not None
+
+
+@dataclass(frozen=True)
+class Crops:
+    """What the loader makes in one stage of a training: the side of crops, and how many are in a step."""
+
+    side: int
+    batch: int
+
+
+def find_data(config: TrainConfig) -> Data:
+    """Find what a configuration names.
+
+    Raises:
+        ConfigError: no data are named, or none is left to train with.
+        DatasetError: a data set lacks something.
+    """
+    if not config.data:
+        raise ConfigError("no data to train with; name folders, clips or LAYOUT:ROOT, such as --data shards:shards")
+    found = gather(config.data).entries
+    train = tuple(entry for entry in found if entry.split in {None, "train"})
+    val = gather(config.val_data).entries if config.val_data else [entry for entry in found if entry.split == "val"]
+    if not train:
+        raise ConfigError(f"{', '.join(config.data)}: nothing in the split train; pack the data, or name other ones")
+    if val and (val[0].low is None) != (train[0].low is None):
+        raise ConfigError("train and validate with pairs, or both with single pictures")
+    apart = max(1, len(val) // config.eval_pictures) if config.eval_pictures else 1
+    return Data(train, tuple(val)[::apart][: config.eval_pictures or None])
+
+
+class Feed:
+    """An endless iterator over pairs of batches, whose crops grow towards the end of the training.
+
+    Args:
+        config: of the training.
+        entries: to train with.
+        share: of this process.
+        device: where pictures are darkened.
+        step: optimiser steps that are done already.
+    """
+
+    def __init__(
+        self, config: TrainConfig, entries: Sequence[Entry], share: Share, device: torch.device, step: int = 0
+    ) -> None:
+        self._config, self._entries, self._share, self._device = config, entries, share, device
+        self.crops = self._stage(step)
+        self._loader = self._open()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._loader.close()
+
+    def pairs(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return the dark and the bright batch of a step, ``(B, 3, S, S)`` ``float32`` in [0, 1] on the device."""
+        wanted = self._stage(step)
+        if wanted != self.crops:
+            position = self._loader.state_dict()
+            self._loader.close()
+            self.crops = wanted
+            self._loader = self._open()
+            self._loader.load_state_dict(position)
+        return darkened(next(self._loader), self._config.preset, self._config.seed, self._device)
+
+    def waiting(self) -> float:
+        """Return the share of the time since this was last asked that was spent waiting for data."""
+        return self._loader.waiting().share
+
+    def bad(self) -> list[str]:
+        """Name the pictures that could not be read, so far, each with the reason."""
+        return [f"{bad.name}: {bad.reason}" for bad in self._loader.bad]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the position in the data."""
+        return dict(self._loader.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a position.
+
+        Raises:
+            PositionError: it is one in other data.
+        """
+        self._loader.load_state_dict(state)
+
+    def _stage(self, step: int) -> Crops:
+        late = step >= round(self._config.steps * (1.0 - self._config.late_share))
+        if late and self._config.late_share:
+            return Crops(self._config.late_crop, self._config.late_batch_size)
+        return Crops(self._config.crop, self._config.batch_size)
+
+    def _open(self) -> Loader:
+        config, world = self._config, self._share.world
+        if self.crops.batch % world:
+            raise ConfigError(f"{self.crops.batch} crops in a step cannot be divided among {world} processes")
+        options = LoaderOptions(
+            batch=self.crops.batch // world,
+            crop=self.crops.side,
+            zoom=config.zoom,
+            flip=config.flip,
+            seed=config.seed,
+            cache_bytes=config.cache_bytes,
+            workers=config.workers,
+        )
+        return Loader(self._entries, options, self._share)
+
+
+def darkened(batch: Batch, preset: str, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Bring a batch to a device; single pictures are darkened there.
+
+    The nights depend on the seed and the crops' running numbers alone: they are the same after a resume.
+    """
+    bright = _on(batch.bright, device)
+    if batch.low is not None:
+        return _on(batch.low, device), bright
+    generator = Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + int(batch.numbers[0]) + 1) % (1 << 63))
+    pair = darken(bright, sample(preset, len(bright), generator))
+    return pair.dark, pair.reference
+
+
+def validation(
+    data: Data, config: TrainConfig, share: Share, device: torch.device, cache: Cache
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Yield the name of the nights, the dark and the bright picture ``(1, 3, S, S)`` of this process's part.
+
+    Every entry comes once for each of the nights, always darkened in the same way.
+    """
+    for preset in ("pairs",) if data.paired else config.eval_presets:
+        for batch in central_batches(data.val, 1, config.eval_crop, share, cache=cache):
+            numbers = replace(batch, numbers=batch.numbers + _VALIDATION_SEED)
+            yield preset, *darkened(numbers, preset, 0, device)
+
+
+def _on(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).to(torch.float32).div_(255.0).contiguous()
