@@ -10,6 +10,7 @@ The tree::
     │   ├── OutputError            where the result should go: a clash, an existing file, an input
     │   ├── UnknownDatasetError    no data set layout of that name
     │   ├── ConfigError            a configuration that cannot be read, or whose keys or values are wrong
+    │   ├── RuntimeMissingError    what was asked to compute, a GPU or another runtime, is not here
     │   ├── NetworkError           no network of that name, or one that cannot be built as asked
     │   └── PositionError          a saved position in the data that belongs to other data or another seed
     ├── DatasetError               data on the disk is not what it should be; names the place
@@ -17,6 +18,7 @@ The tree::
     │   ├── MissingHalfError           pictures of pairs whose other half is not there
     │   └── ShardError                 packed shards are missing, damaged, or of another version
     ├── TrainingError              a training cannot go on: a loss that is not finite, a checkpoint that does not fit
+    ├── WeightsError               a trained network's file is missing, damaged, or not the released one
     ├── ExportError                a network could not be exported, or its file computes something else
     └── PictureError               one picture could not be read or written; it names the file
         ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
@@ -51,12 +53,14 @@ __all__ = [
     "PictureTooLargeError",
     "PictureWriteError",
     "PositionError",
+    "RuntimeMissingError",
     "ShardError",
     "TrainingError",
     "UnknownDatasetError",
     "UnknownMethodError",
     "UnsupportedPictureError",
     "UsageError",
+    "WeightsError",
     "nearest",
 ]
 
@@ -107,6 +111,14 @@ class ConfigError(UsageError):
 
 class TrainingError(HighbeamError):
     """A training cannot go on; the message says what to do."""
+
+
+class RuntimeMissingError(UsageError):
+    """What was asked to compute, a GPU or another runtime, is not here; the message says what to install."""
+
+
+class WeightsError(HighbeamError):
+    """A trained network's file is missing, damaged, or not the one that was released."""
 
 
 class DatasetError(HighbeamError):

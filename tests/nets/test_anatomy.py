@@ -59,14 +59,6 @@ def test_skips_and_context_are_drawn() -> None:
     assert "context" not in describe(tiny_unet(context=0)).replace("context -->", "context")
 
 
-def test_a_glance_is_drawn_and_counted() -> None:
-    network = tiny_unet(glance=8)
-    drawing = describe(network)
-    assert "picture -->|thumbnail| glance" in drawing
-    assert "glance --> context" in drawing
-    assert anatomy(network).parameters == sum(parameter.numel() for parameter in network.parameters())
-
-
 def test_counting_leaves_the_network_alone() -> None:
     network = tiny_unet().train()
     before = {name: parameter.clone() for name, parameter in network.named_parameters()}

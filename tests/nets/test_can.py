@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -68,6 +71,71 @@ def test_a_trained_layer_is_one_convolution() -> None:
         features = noise(1, 3, 9, 9, seed=9)
         expected = torch.nn.functional.leaky_relu(layer.norm.eval()(layer.convolution(features)), 0.2)
         torch.testing.assert_close(layer.eval()(features), expected)
+
+
+STEP = """
+import torch
+from highbeam.nets import build
+
+torch.set_num_threads({threads})
+torch.manual_seed(0)
+network = build({name!r}).to(memory_format=torch.channels_last).train()
+optimizer = torch.optim.AdamW(network.parameters())
+dark = torch.rand(2, 3, 64, 64).contiguous(memory_format=torch.channels_last)
+with torch.autocast("cpu", torch.bfloat16):
+    loss = (network(dark) - 2.0 * dark).abs().mean()
+loss.backward()
+optimizer.step()
+assert all(part.isfinite().all() for part in network.parameters())
+print("done")
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["can24", "can32"])
+def test_a_step_in_bfloat16_and_channels_last_memory_does_not_end_the_process(name: str, threads: int) -> None:
+    step = STEP.format(name=name, threads=threads)
+    ran = subprocess.run([sys.executable, "-c", step], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "done\n"), ran.stderr
+
+
+def gradient(layer: DilatedLayer, features: torch.Tensor, *, narrow: bool) -> torch.Tensor:
+    with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+        enhanced = layer(features)
+    enhanced.float().square().mean().backward()
+    found = layer.convolution.weight.grad
+    assert found is not None
+    layer.convolution.weight.grad = None
+    return found
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("channels", "dilation"), [(24, 1), (24, 4), (32, 4), (8, 2)])
+def test_gradients_in_bfloat16_and_channels_last_memory_are_those_of_float32(
+    channels: int, dilation: int, *, training: bool
+) -> None:
+    layer = DilatedLayer(channels, channels, dilation).train(training)
+    with torch.no_grad():
+        layer.convolution.weight.add_(0.1 * noise(channels, channels, 3, 3))
+    features = noise(2, channels, 32, 32) - 0.5
+    exact = gradient(layer, features, narrow=False)
+    layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    near = gradient(layer, features.contiguous(memory_format=torch.channels_last), narrow=True)
+    assert (near - exact).norm() < 0.02 * exact.norm()
+
+
+def test_only_where_it_crashes_a_layer_leaves_channels_last_memory() -> None:
+    features = noise(1, 24, 8, 8).bfloat16()
+    ragged, even, dense = DilatedLayer(24, 24, 2), DilatedLayer(32, 32, 2), DilatedLayer(24, 24, 1)
+    assert ragged._crashes_in_channels_last(features)
+    assert not ragged._crashes_in_channels_last(features.float())
+    assert not ragged._crashes_in_channels_last(features.to("meta"))
+    assert not even._crashes_in_channels_last(features)
+    assert not dense._crashes_in_channels_last(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert ragged._crashes_in_channels_last(features.float())
+    with torch.no_grad():
+        assert not ragged._crashes_in_channels_last(features)
 
 
 def test_norms_without_statistics_are_refused() -> None:

@@ -20,7 +20,6 @@ TINY: dict[str, Callable[[], Network]] = {
     "unet-batch": lambda: tiny_unet(norm="batch"),
     "unet-none": lambda: tiny_unet(norm="none"),
     "unet-blind": lambda: tiny_unet(context=0),
-    "unet-glance": lambda: tiny_unet(glance=8),
     "unet-one-level": lambda: tiny_unet(widths=(16,), encoder=(1,), decoder=()),
     "unet-deep-cells": lambda: tiny_unet(cell=4, widths=(16, 24, 24), encoder=(0, 0, 2), decoder=(0, 0)),
     "can": tiny_can,

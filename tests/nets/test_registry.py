@@ -55,7 +55,6 @@ def test_a_wrong_field_lists_the_right_ones() -> None:
         ("unet-s", {"encoder": (1, 1, 1, -1)}, "encoder"),
         ("unet-s", {"hidden": 0.0}, "hidden"),
         ("unet-s", {"context": -1}, "context"),
-        ("unet-s", {"glance": -1}, "glance"),
         ("unet-s", {"widths": 8}, "unet-s"),
         ("can24", {"dilations": (1, 0)}, "dilations"),
         ("can24", {"dilations": ()}, "dilations"),

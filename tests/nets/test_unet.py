@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 import torch
 
 from highbeam.nets.blocks import Block, SceneTape, reflect_to
 from highbeam.nets.registry import NETWORKS, build
-from highbeam.nets.unet import THUMBNAIL, Glance, UNet, UNetConfig
-from tests.nets.common import TINY_UNET, noise, stirred, tiny_can, tiny_unet
+from highbeam.nets.unet import UNet, UNetConfig
+from tests.nets.common import TINY_UNET, noise, stirred, tiny_unet
 
 SIZES = ("unet-s", "unet-m", "unet-l")
 
@@ -34,10 +32,7 @@ def test_every_size_normalises_by_groups_before_every_activation(name: str) -> N
 
 @pytest.mark.parametrize("name", SIZES)
 def test_most_kernels_are_1x1(name: str) -> None:
-    layers = dict(build(name).named_modules()).items()
-    kernels = [
-        layer.kernel_size for path, layer in layers if isinstance(layer, torch.nn.Conv2d) and "glance" not in path
-    ]
+    kernels = [layer.kernel_size for layer in build(name).modules() if isinstance(layer, torch.nn.Conv2d)]
     assert kernels.count((1, 1)) > 2 * kernels.count((3, 3))
 
 
@@ -107,43 +102,6 @@ def test_a_slow_scene_moves_the_picture_slowly() -> None:
     torch.testing.assert_close(steps[2], sudden)
     apart = [float((step - sudden).abs().mean()) for step in steps]
     assert apart[0] > apart[1] > apart[2]
-
-
-def test_a_crop_takes_its_brightness_from_the_thumbnail_of_the_whole() -> None:
-    network = stirred(tiny_unet(glance=8)).eval()
-    crop = noise(1, 3, 32, 32)
-    with torch.no_grad():
-        dark, bright = (network(crop, None, level * noise(1, 3, *THUMBNAIL)) for level in (0.01, 1.0))
-        assert (dark - bright).abs().mean() > 1e-3
-        assert isinstance(network, UNet)
-        own = network.thumbnail(network.unpack(crop.permute(0, 2, 3, 1)))
-        assert own.shape == (1, 3, *THUMBNAIL)
-        torch.testing.assert_close(network(crop, None, own), network(crop))
-
-
-@pytest.mark.parametrize("size", [(64, 96), (128, 192), (736, 1280), (16, 24)])
-def test_thumbnails_keep_light_and_place(size: tuple[int, int]) -> None:
-    network = tiny_unet(cell=4, glance=8)
-    assert isinstance(network, UNet)
-    ramp = torch.linspace(0.0, 1.0, size[1]).expand(1, 3, *size) * torch.tensor([1.0, 0.5, 0.25])[None, :, None, None]
-    small = network.thumbnail(network.unpack(ramp.permute(0, 2, 3, 1)))
-    torch.testing.assert_close(small.mean((2, 3)), ramp.mean((2, 3)), atol=0.01, rtol=0.02)
-    assert (small[..., 0] < small[..., -1]).all()
-
-
-def test_networks_say_whether_they_want_thumbnails() -> None:
-    assert tiny_unet(glance=8).thumbnail_size == THUMBNAIL
-    assert tiny_unet().thumbnail_size is None
-    assert tiny_unet(glance=8, context=0).thumbnail_size is None
-    assert tiny_can().thumbnail_size is None
-
-
-def test_the_glance_tells_absolute_brightness() -> None:
-    torch.manual_seed(0)
-    glance = Glance(32, 32)
-    seen = [glance(torch.full((1, 3, *THUMBNAIL), level)) for level in (0.0, 0.004, 0.05, 0.5)]
-    assert all(part.shape == (1, 32) and part.isfinite().all() for part in seen)
-    assert all((a - b).abs().max() > 1e-3 for a, b in itertools.pairwise(seen))
 
 
 def test_gain_and_offset_make_the_picture() -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from highbeam.cli.options import usable_cpus
 from highbeam.errors import UsageError
+from highbeam.machine import usable_cpus
 
 if TYPE_CHECKING:
     from highbeam.datasets import Findings, Index

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from highbeam.cli.options import check_format, check_output, enhancer_of, limits_of, usable_cpus
+from highbeam.cli.options import check_format, check_output, enhancer_of, limits_of
 from highbeam.errors import UsageError
+from highbeam.machine import usable_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +143,7 @@ def _enhance_files(
         terminal.stop_on_signals(writing) as stop,
         _threads(workers, count) as threads,
         terminal.progress(count + len(plan.skipped), hidden=report.quiet) as step,
-        closing(run(plan, job, workers=threads, stop=stop.event)) as records,
+        closing(run(plan, _divided(job, threads), workers=threads, stop=stop.event)) as records,
     ):
         for record in records:
             report.add(record)
@@ -151,6 +152,15 @@ def _enhance_files(
         report.stopped(count)
         return stop.exit_code
     return report.finish()
+
+
+def _divided(job: Job, workers: int) -> Job:
+    """Give each worker its part of the CPU."""
+    from dataclasses import replace
+
+    from highbeam.methods.registry import Enhancer
+
+    return replace(job, enhancer=job.enhancer.among(workers)) if isinstance(job.enhancer, Enhancer) else job
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from highbeam.methods.registry import Enhancer
     from highbeam.pictures import Limits
 
-__all__ = ["check_format", "check_output", "enhancer_of", "limits_of", "method_options", "pixel_count", "usable_cpus"]
+__all__ = ["check_format", "check_output", "enhancer_of", "limits_of", "method_options", "pixel_count"]
 
 _COUNT = re.compile(r"([0-9][0-9_]*)(\.[0-9]+)?\s*(MP?)?", re.IGNORECASE)
 
@@ -116,10 +115,3 @@ def pixel_count(text: str) -> int:
     if count < 1 or count != int(count):
         raise UsageError(f"--max-pixels takes a count such as 50000000, or megapixels such as 50M, got {text!r}")
     return int(count)
-
-
-def usable_cpus() -> int:
-    """How many CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
@@ -11,15 +13,14 @@ from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from highbeam.errors import OptionError, UnknownMethodError, nearest
-from highbeam.methods import clahe, exposure_fusion, finish, gamma, retinex
+from highbeam.machine import usable_cpus
+from highbeam.methods import clahe, exposure_fusion, finish, gamma, network, retinex
 from highbeam.methods.base import MethodSpec, Pixels, check_pixels
+from highbeam.weights import catalog
 
 _Options = TypeVar("_Options")
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "Enhancer", "find", "load", "names"]
-
-DEFAULT_METHOD = "exposure-fusion"
-"""Of the classical methods the one that keeps colours and lamps and invents least; docs/methods compares them."""
 
 _JOBSON_A = "Jobson, Rahman, Woodell: Properties and performance of a center/surround retinex. IEEE TIP 6(3), 1997"
 _JOBSON_B = "Jobson, Rahman, Woodell: A multiscale retinex for bridging the gap. IEEE TIP 6(7), 1997"
@@ -77,8 +78,22 @@ _ROWS = (
     ),
 )
 
-METHODS: Mapping[str, MethodSpec] = MappingProxyType({row.name: row for row in _ROWS})
-"""Every method by name, in the order in which lists show them."""
+_NETWORKS = tuple(
+    MethodSpec(
+        name=name,
+        summary=row.summary,
+        source=row.source,
+        options=network.NetworkOptions,
+        apply=partial(network.enhance_bundled, name),
+    )
+    for name, row in catalog().items()
+)
+
+METHODS: Mapping[str, MethodSpec] = MappingProxyType({row.name: row for row in (*_NETWORKS, *_ROWS)})
+"""Every method by name, in the order in which lists show them: the trained networks, then the classical methods."""
+
+DEFAULT_METHOD = next(name for name in ("unet-m", "exposure-fusion") if name in METHODS)
+"""The network that is the best for its time on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +133,17 @@ class Enhancer:
         return finish.apply_strength(pixels, enhanced, self.strength)
 
 
+    def among(self, workers: int) -> Enhancer:
+        """Return the same for use by several threads at once, each with its part of the CPU, where that was left open.
+
+        Args:
+            workers: how many threads call it at a time.
+        """
+        if workers > 1 and isinstance(self.options, network.NetworkOptions) and not self.options.threads:
+            return replace(self, options=replace(self.options, threads=max(1, usable_cpus() // workers)))
+        return self
+
+
 def names() -> tuple[str, ...]:
     """Return the names of all methods, in the order in which lists show them."""
     return tuple(METHODS)
@@ -126,13 +152,30 @@ def names() -> tuple[str, ...]:
 def find(name: str) -> MethodSpec:
     """Return a method's row.
 
+    Args:
+        name: a key of :data:`METHODS`, or the path of an exported network of one's own, which ends in ``.onnx``.
+
     Raises:
         UnknownMethodError: there is none of that name.
     """
+    if str(name).endswith(".onnx"):
+        return _own_network(Path(name))
     spec = METHODS.get(str(name))
     if spec is None:
         raise UnknownMethodError(f"no method {name!r}{nearest(str(name), METHODS)} (methods: {', '.join(METHODS)})")
     return spec
+
+
+def _own_network(path: Path) -> MethodSpec:
+    if not path.is_file():
+        raise UnknownMethodError(f"{path}: no such file; `highbeam export` makes one from a checkpoint")
+    return MethodSpec(
+        name=str(path),
+        summary="a network of one's own",
+        source="",
+        options=network.NetworkOptions,
+        apply=partial(network.enhance_with_file, path),
+    )
 
 
 @pydantic_dataclass(frozen=True)
@@ -149,7 +192,7 @@ def load(
     """Bind a method's options.
 
     Args:
-        name: a key of :data:`METHODS`.
+        name: a key of :data:`METHODS`, or the path of an ``.onnx`` file that ``highbeam export`` wrote.
         strength: in [0, 1]; 0 leaves the picture as it is.
         protect_highlights: keep what was nearly white as it was, so that lamps do not bloom.
         **options: the method's own options; text is converted, so that a command line can pass its words on.

@@ -4,7 +4,6 @@
 
     network = build("unet-m")                         # fresh weights; names() lists the table
     enhanced = network(dark)                          # (N, 3, H, W) in [0, 1], sides multiples of network.stride
-    enhanced = network(crop, thumbnail=small_whole)   # in training: brightness from the whole picture
     print(describe(network))                          # a Mermaid drawing; anatomy(network) counts
     export_onnx(network, path, name="unet-m")         # runs without torch from here on
 """
@@ -16,13 +15,12 @@ from highbeam.nets.blocks import Network, SceneTape, crop_to, reflect_to
 from highbeam.nets.can import CAN, CANConfig
 from highbeam.nets.export import ExportReport, Parity, export_onnx
 from highbeam.nets.registry import DEFAULT_NETWORK, NETWORKS, NetSpec, build, find, names
-from highbeam.nets.unet import THUMBNAIL, UNet, UNetConfig
+from highbeam.nets.unet import UNet, UNetConfig
 
 __all__ = [
     "CAN",
     "DEFAULT_NETWORK",
     "NETWORKS",
-    "THUMBNAIL",
     "Anatomy",
     "CANConfig",
     "ExportReport",

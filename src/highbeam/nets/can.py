@@ -22,6 +22,7 @@ __all__ = ["CAN", "AdaptiveNorm", "CANConfig", "DilatedLayer", "identity_"]
 _SLOPE = 0.2
 _COLORS = 3
 _LAST_NOISE = 0.02
+_LANES = 16
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,28 @@ class DilatedLayer(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(N, C, H, W)`` to ``(N, C', H, W)``; outside training all but the ReLU is one convolution."""
-        layer = self.convolution
+        weight, bias = self.convolution.weight, self.convolution.bias
+        if self._crashes_in_channels_last(features):
+            features, weight = features.contiguous(), weight.contiguous()
         if self.training:
-            return functional.leaky_relu(self.norm(layer(features)), _SLOPE)
+            return functional.leaky_relu(self.norm(self._convolve(features, weight, bias)), _SLOPE)
         factor, summand = self.norm.affine()
-        weight = layer.weight * factor[:, None, None, None]
-        bias = summand if layer.bias is None else layer.bias * factor + summand
-        return functional.leaky_relu(
-            functional.conv2d(features, weight, bias, 1, layer.padding, layer.dilation), _SLOPE
-        )
+        weight = weight * factor[:, None, None, None]
+        bias = summand if bias is None else bias * factor + summand
+        return functional.leaky_relu(self._convolve(features, weight, bias), _SLOPE)
+
+    def _convolve(self, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return functional.conv2d(features, weight, bias, 1, self.convolution.padding, self.convolution.dilation)
+
+    def _crashes_in_channels_last(self, features: Tensor) -> bool:
+        """Tell whether a gradient would end the process.
+
+        On a CPU, oneDNN 3.12 (torch 2.13) writes past its memory in the weight gradient of a dilated ``bfloat16``
+        convolution in channels-last memory whose channels do not fill its vectors: 24 do not, 32 do.
+        """
+        narrow = features.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
+        ragged = any(channels % _LANES for channels in self.convolution.weight.shape[:2])
+        return features.is_cpu and narrow and ragged and self.convolution.dilation[0] > 1 and torch.is_grad_enabled()
 
 
 class CAN(Network):
@@ -122,12 +136,7 @@ class CAN(Network):
         """Undo :meth:`unpack`."""
         return native.permute(0, 2, 3, 1)
 
-    def core(
-        self,
-        native: Tensor,
-        tape: SceneTape | None = None,  # noqa: ARG002 - it takes nothing from the whole picture
-        thumbnail: Tensor | None = None,  # noqa: ARG002
-    ) -> Tensor:
+    def core(self, native: Tensor, tape: SceneTape | None = None) -> Tensor:  # noqa: ARG002 - no scene is taken
         """Enhance ``(N, 3, H, W)`` in [0, 1]; same shape, not clipped."""
         features: Tensor = self.first(native)
         for layer in self.layers:

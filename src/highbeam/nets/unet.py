@@ -2,7 +2,7 @@
 
 Ronneberger, Fischer, Brox 2015 is the shape: an encoder, a decoder, and skips between them. What differs: squares of
 ``cell`` by ``cell`` pixels are gathered into vectors first (space to depth), so that no layer works on single pixels;
-most arithmetic is in 1x1 convolutions; every activation stands behind a group normalisation; pooled features of the
+most convolutions are 1x1; every activation stands behind a group normalisation; pooled features of the
 deepest level condition the decoder's normalisations (the context); and the network predicts, for every pixel and
 channel, a gain and an offset:
 
@@ -14,7 +14,6 @@ The gain carries detail and colour over from the picture, the offset takes out n
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 from typing import get_args
 
@@ -35,15 +34,10 @@ from highbeam.nets.blocks import (
     rescale_output_,
 )
 
-__all__ = ["THUMBNAIL", "Glance", "Level", "UNet", "UNetConfig"]
-
-THUMBNAIL = (64, 96)
-"""Height and width of the thumbnail at which the network glances, whatever the picture's own."""
+__all__ = ["Level", "UNet", "UNetConfig"]
 
 _START_GAIN = 2.0
 _HEAD_STD = 0.01
-_DARKEST = 1e-3
-_LOG_SPAN = -math.log(_DARKEST)
 
 
 @dataclass(frozen=True)
@@ -60,8 +54,6 @@ class UNetConfig:
         norm: what stands before every activation; ``batch`` and ``none`` are there for comparison.
         group_width: channels that share their statistics.
         context: length of the context vector; 0 leaves it out.
-        glance: channels of the glance at a thumbnail, which is a part of the context and goes with it; 0 leaves it
-            out. On few places by day it learns the places: better there, worse elsewhere.
     """
 
     cell: int = 4
@@ -73,7 +65,6 @@ class UNetConfig:
     norm: NormKind = "group"
     group_width: int = 8
     context: int = 64
-    glance: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no network can be built from.
@@ -93,7 +84,6 @@ class UNetConfig:
             f"norm must be one of {', '.join(get_args(NormKind))}": self.norm not in get_args(NormKind),
             "hidden must be above 0": not self.hidden > 0.0,
             "context must be at least 0": self.context < 0,
-            "glance must be at least 0": self.glance < 0,
         }
         for reason, true in wrong.items():
             if true:
@@ -129,31 +119,8 @@ class Level(nn.Module):
         return features
 
 
-class Glance(nn.Module):
-    """Looks at a thumbnail of the whole picture, whose absolute brightness it keeps: nothing here is normalised.
-
-    Night pictures differ by factors, and most of their values are near black: so it sees logarithm and square root.
-    """
-
-    def __init__(self, channels: int, out: int) -> None:
-        super().__init__()
-        widths = (6, max(1, channels // 2), channels, channels)
-        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths))
-        self.last = nn.Linear(2 * channels, out)
-
-    def forward(self, thumbnail: Tensor) -> Tensor:
-        """Map ``(N, 3, h, w)`` in [0, 1] to ``(N, out)``, from means and maxima over the picture."""
-        light = thumbnail.clamp_min(0.0) + _DARKEST
-        features = torch.cat([light.log() / _LOG_SPAN + 1.0, light.sqrt()], dim=1)
-        for layer in self.layers:
-            features = functional.relu(layer(features))
-        return functional.relu(self.last(torch.cat([features.mean((2, 3)), features.amax((2, 3))], dim=1)))
-
-
 class UNet(Network):
     """The network of :class:`UNetConfig`; its own layout are cells, ``(N, H / cell, W / cell, 3 * cell * cell)``."""
-
-    mean_of_cell: Tensor
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -165,15 +132,12 @@ class UNet(Network):
         self.stem = nn.Linear(depth, widths[0])
         self.encoder = nn.ModuleList(itertools.starmap(self._level, zip(widths, config.encoder, strict=True)))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in steps)
-        self.glance = Glance(config.glance, config.context) if config.glance and config.context else None
-        self.thumbnail_size = THUMBNAIL if self.glance is not None else None
         self.context = nn.Linear(widths[-1], config.context) if config.context else None
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in steps)
         self.decoder = nn.ModuleList(
             Level(config, width, blocks, config.context)
             for width, blocks in zip(widths[:-1], config.decoder, strict=True)
         )
-        self.register_buffer("mean_of_cell", torch.eye(3).repeat(1, depth // 3) / (depth // 3), persistent=False)
         self.norm = NormRelu(widths[0], config.norm, config.group_width, config.context)
         self.gain = _head(widths[0], depth, _START_GAIN)
         self.offset = _head(widths[0], depth, 0.0)
@@ -189,14 +153,14 @@ class UNet(Network):
         """Undo :meth:`unpack`."""
         return pixels_from_cells(native, self.config.cell)
 
-    def core(self, native: Tensor, tape: SceneTape | None = None, thumbnail: Tensor | None = None) -> Tensor:
+    def core(self, native: Tensor, tape: SceneTape | None = None) -> Tensor:
         """Enhance cells in [0, 1]; same shape, not clipped."""
         features = self.encoder[0](self.stem(native).permute(0, 3, 1, 2), None, tape)
         skips = [features]
         for down, level in zip(self.down, self.encoder[1:], strict=True):
             features = level(down(features), None, tape)
             skips.append(features)
-        context = self._context(skips.pop(), native, tape, thumbnail)
+        context = self._context(skips.pop(), tape)
         for up, level in zip(reversed(self.up), reversed(self.decoder), strict=True):
             coarse = functional.interpolate(up(features), scale_factor=2.0, mode="nearest")
             features = level(skips.pop() + coarse, context, tape)
@@ -212,7 +176,6 @@ class UNet(Network):
         below = f"encoder.{last}"
         users = ["norm", *(f"decoder.{level}" for level in range(last))] if self.context is not None else []
         edges += [(below, "context", "mean of the whole picture")] if users else []
-        edges += [("picture", "glance", "thumbnail"), ("glance", "context", "")] if self.glance is not None else []
         for level in reversed(range(last)):
             edges += [(below, f"up.{level}", ""), (f"up.{level}", f"decoder.{level}", "")]
             edges += [(f"encoder.{level}", f"decoder.{level}", "skip")]
@@ -221,28 +184,16 @@ class UNet(Network):
         edges += [("norm", head, "") for head in ("gain", "offset")]
         return (*edges, ("gain", "enhanced", "times"), ("offset", "enhanced", "plus"), ("picture", "enhanced", ""))
 
-    def thumbnail(self, native: Tensor) -> Tensor:
-        """Shrink cells to a thumbnail of the picture, ``(N, 3, 64, 96)`` in [0, 1]."""
-        means = functional.linear(native, self.mean_of_cell).permute(0, 3, 1, 2)
-        if len(self.down):
-            means = functional.avg_pool2d(means, 2)
-        return functional.interpolate(means, size=THUMBNAIL, mode="bilinear", align_corners=False)
-
-    def _context(
-        self, deepest: Tensor, native: Tensor, tape: SceneTape | None, thumbnail: Tensor | None
-    ) -> Tensor | None:
+    def _context(self, deepest: Tensor, tape: SceneTape | None) -> Tensor | None:
         """Return what the whole picture says to the decoder, ``(N, context)``."""
         if self.context is None:
             return None
         context = functional.relu(self.context(functional.adaptive_avg_pool2d(deepest, 1).flatten(1)))
-        if self.glance is not None:
-            context = context + self.glance(self.thumbnail(native) if thumbnail is None else thumbnail)
         return context if tape is None else tape.settle(context)
 
     @torch.no_grad()
     def rescale(self, white: float, offset: float = 0.0) -> None:
         """Let cells count from 0 to ``white``; the gain has no unit and stays."""
-        self.mean_of_cell.div_(white)
         self.stem.weight.div_(white)
         rescale_output_(self.offset, white, offset)
 

@@ -1,0 +1,186 @@
+"""Exported networks as methods: padding, tiling, threads and runtimes around one ONNX file.
+
+A file is what :mod:`highbeam.nets.export` writes: ``pixels`` in, ``enhanced`` out, sides multiples of the stride. What
+a network takes from the whole picture, its *scene* (:mod:`highbeam.nets.blocks`), comes out as ``measured`` and may be
+handed in, which lets the tiles of a large picture agree with each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass as plain_dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from highbeam.errors import ArrayError
+from highbeam.methods.base import Pixels, from_unit, to_unit
+from highbeam.methods.runtimes import Runner, runner_of
+from highbeam.weights import path_of
+
+__all__ = ["PASSES", "NetworkOptions", "Tile", "enhance_bundled", "enhance_with_file", "run", "tiles"]
+
+_Scene: TypeAlias = NDArray[np.float32]
+
+PASSES = 4
+"""Times that the scene of a tiled picture is measured: tiles see each other's statistics from the second on."""
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Options of networks."""
+
+    runtime: Annotated[
+        Literal["onnxruntime", "openvino", "cuda"],
+        Field(description="what computes: the CPU, OpenVINO (extra openvino), or an NVIDIA GPU (onnxruntime-gpu)"),
+    ] = "onnxruntime"
+    precision: Annotated[
+        Literal["float32", "bfloat16"], Field(description="of the arithmetic; bfloat16 with openvino only")
+    ] = "float32"
+    threads: Annotated[int, Field(ge=0, le=1024, description="of the arithmetic on a CPU; 0 for all; no unit")] = 0
+    tile: Annotated[
+        float, Field(ge=0.25, le=1000, description="larger pictures go through in overlapping tiles of it; megapixels")
+    ] = 4.0
+
+
+@plain_dataclass(frozen=True, slots=True)
+class Tile:
+    """A rectangle that is computed, and the part of it that is kept; pixels of the padded picture.
+
+    Attributes:
+        rows: computed.
+        columns: computed.
+        inner_rows: kept.
+        inner_columns: kept.
+    """
+
+    rows: slice
+    columns: slice
+    inner_rows: slice
+    inner_columns: slice
+
+
+def enhance_bundled(name: str, pixels: Pixels, options: NetworkOptions) -> Pixels:
+    """Enhance with a network of the catalogue.
+
+    Args:
+        name: its row.
+        pixels: ``(H, W, 3)`` RGB, ``uint8``, ``uint16`` or ``float32`` in [0, 1].
+        options: see :class:`NetworkOptions`.
+
+    Returns:
+        A new array of the same shape and dtype.
+
+    Raises:
+        WeightsError: its file is damaged.
+        RuntimeMissingError: the runtime that was asked for is not here.
+    """
+    return _enhance(path_of(name, "uint8" if pixels.dtype == np.uint8 else "float32"), pixels, options)
+
+
+def enhance_with_file(path: Path, pixels: Pixels, options: NetworkOptions) -> Pixels:
+    """Enhance with an exported file of one's own; deep pictures take ``NAME.float32.onnx`` where that lies beside it.
+
+    Raises:
+        ArrayError: a deep picture, and neither file is for float32.
+        WeightsError: the file cannot be read or is none that Highbeam exported.
+    """
+    twin = path.with_suffix(".float32.onnx")
+    return _enhance(twin if pixels.dtype != np.uint8 and twin.exists() else path, pixels, options)
+
+
+def _enhance(path: Path, pixels: Pixels, options: NetworkOptions) -> Pixels:
+    runner = runner_of(path, options.runtime, options.precision, options.threads)
+    if runner.facts.pixels == "float32":
+        return from_unit(run(runner, to_unit(pixels), options.tile), like=pixels)
+    if pixels.dtype != np.uint8:
+        raise ArrayError(f"{path}: takes uint8, got {pixels.dtype}; export the float32 file too (--pixels both)")
+    return run(runner, pixels, options.tile)
+
+
+def run(runner: Runner, pixels: Pixels, megapixels: float) -> Pixels:
+    """Run a network on a picture of the dtype that it takes, whole or in tiles.
+
+    Args:
+        runner: the network.
+        pixels: ``(H, W, 3)``.
+        megapixels: the largest picture, or tile, that goes through at once.
+
+    Returns:
+        ``(H, W, 3)``, a new array.
+    """
+    height, width = pixels.shape[:2]
+    stride = runner.facts.stride
+    padded = np.asarray(
+        cv2.copyMakeBorder(pixels, 0, -height % stride, 0, -width % stride, cv2.BORDER_REFLECT_101)
+        if height % stride or width % stride
+        else pixels
+    )
+    if padded.shape[0] * padded.shape[1] <= megapixels * 1e6:
+        enhanced = runner(padded)[0]
+    else:
+        enhanced = _run_tiled(runner, padded, megapixels)
+    return np.ascontiguousarray(enhanced[:height, :width])
+
+
+def _run_tiled(runner: Runner, padded: Pixels, megapixels: float) -> Pixels:
+    """Measure one scene of the whole picture, then compute overlapping tiles with it."""
+    stride, reach = runner.facts.stride, runner.facts.reach
+    scene = _scene_of(runner, padded, megapixels) if runner.facts.scene else None
+    enhanced = np.empty_like(padded)
+    overlap = -(-reach // stride) * stride
+    for tile in tiles(padded.shape[0], padded.shape[1], stride, overlap, megapixels):
+        part, _ = runner(np.ascontiguousarray(padded[tile.rows, tile.columns]), scene, 1.0)
+        top, left = tile.inner_rows.start - tile.rows.start, tile.inner_columns.start - tile.columns.start
+        high, wide = tile.inner_rows.stop - tile.inner_rows.start, tile.inner_columns.stop - tile.inner_columns.start
+        enhanced[tile.inner_rows, tile.inner_columns] = part[top : top + high, left : left + wide]
+    return enhanced
+
+
+def _scene_of(runner: Runner, padded: Pixels, megapixels: float) -> _Scene:
+    """Average the tiles' measurements, each pass with the scene of the one before.
+
+    A layer's statistics depend on the layers before it, which in a first pass each tile normalises by its own. Every
+    pass hands on what was averaged, and so comes nearer to what one pass over the whole picture would measure.
+    """
+    scene: _Scene | None = None
+    for _ in range(PASSES):
+        total, area = np.zeros(runner.facts.scene), 0
+        for tile in tiles(padded.shape[0], padded.shape[1], runner.facts.stride, 0, megapixels):
+            part = np.ascontiguousarray(padded[tile.rows, tile.columns])
+            measured = runner(part, scene, 1.0)[1].astype(np.float64)
+            total += measured * (part.shape[0] * part.shape[1])
+            area += part.shape[0] * part.shape[1]
+        scene = (total / area).astype(np.float32)
+    return np.asarray(scene, np.float32)
+
+
+def tiles(height: int, width: int, stride: int, overlap: int, megapixels: float) -> Iterator[Tile]:
+    """Divide a padded picture into tiles near to square.
+
+    Args:
+        height: a multiple of the stride.
+        width: likewise.
+        stride: every border lies on a multiple of it.
+        overlap: how far what is computed goes beyond what is kept, as far as the picture reaches; a multiple too.
+        megapixels: what is kept of one tile has at most so many, or is one stride along a side.
+    """
+    side = max(stride, int((megapixels * 1e6) ** 0.5) - 2 * overlap)
+    rows, columns = (list(_spans(length, stride, side, overlap)) for length in (height, width))
+    for outer_rows, inner_rows in rows:
+        for outer_columns, inner_columns in columns:
+            yield Tile(outer_rows, outer_columns, inner_rows, inner_columns)
+
+
+def _spans(length: int, stride: int, longest: int, overlap: int) -> Iterator[tuple[slice, slice]]:
+    """Divide a side into equal parts as far as the stride allows: (computed, kept)."""
+    units = length // stride
+    parts = -(-length // max(stride, longest // stride * stride))
+    borders = [round(units * part / parts) * stride for part in range(parts + 1)]
+    for start, stop in zip(borders, borders[1:], strict=False):
+        yield slice(max(0, start - overlap), min(length, stop + overlap)), slice(start, stop)

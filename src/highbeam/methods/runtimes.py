@@ -1,0 +1,186 @@
+"""What runs an ONNX file: onnxruntime on the CPU or an NVIDIA GPU, or OpenVINO. Asked for and absent is an error.
+
+Files are loaded once for each combination of everything that decides what the result or its speed is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from highbeam.errors import OptionError, RuntimeMissingError, WeightsError
+from highbeam.machine import usable_cpus
+from highbeam.methods.base import Pixels
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+__all__ = ["Facts", "Runner", "runner_of"]
+
+_Scene: TypeAlias = NDArray[np.float32]
+_KEPT = 16
+_CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file says of its network.
+
+    Attributes:
+        name: the network's.
+        pixels: ``uint8`` or ``float32``.
+        stride: sides must be multiples of it.
+        reach: how far a pixel's result looks around, pixels.
+        scene: length of the scene; 0 without one.
+    """
+
+    name: str
+    pixels: str
+    stride: int
+    reach: int
+    scene: int
+
+
+class Runner(ABC):
+    """A loaded network: a callable on ``(H, W, 3)`` of its dtype; used from several threads at once."""
+
+    facts: Facts
+
+    def __call__(
+        self, pixels: Pixels, scene: _Scene | None = None, keep: float = 0.0
+    ) -> tuple[Pixels, _Scene]:
+        """Run.
+
+        Args:
+            pixels: ``(H, W, 3)``, sides multiples of the stride, C order.
+            scene: ``(K,)`` of the whole picture; None lets the picture speak for itself.
+            keep: 0 takes what is measured, 1 the given scene.
+
+        Returns:
+            The enhanced picture, and the measured scene ``(K,)``, empty for networks without one.
+        """
+        fed: dict[str, NDArray[Any]] = {"pixels": pixels[None]}
+        if self.facts.scene:
+            given = np.zeros(self.facts.scene, np.float32) if scene is None else scene
+            fed |= {"scene": given[None], "keep": np.array([0.0 if scene is None else keep], np.float32)}
+        out = self._run(fed)
+        return out["enhanced"][0], out["measured"][0] if self.facts.scene else np.empty(0, np.float32)
+
+    @abstractmethod
+    def _run(self, fed: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        """Run on named arrays."""
+
+
+class _OnnxRuntime(Runner):
+    def __init__(self, path: Path, threads: int, *, cuda: bool) -> None:
+        self._session = _open_session(path, threads, cuda=cuda)
+        self.facts = _facts(self._session.get_modelmeta().custom_metadata_map, path)
+        self._names = [port.name for port in self._session.get_outputs()]
+
+    def _run(self, fed: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        return dict(zip(self._names, self._session.run(self._names, dict(fed)), strict=True))
+
+
+class _OpenVino(Runner):
+    def __init__(self, path: Path, threads: int, *, bfloat16: bool) -> None:
+        try:
+            import openvino  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise RuntimeMissingError("runtime=openvino needs OpenVINO: pip install 'highbeam[openvino]'") from error
+        session = _open_session(path, 1, cuda=False)  # says what the file is, and that it is whole
+        self.facts = _facts(session.get_modelmeta().custom_metadata_map, path)
+        core = openvino.Core()
+        self._compiled = core.compile_model(
+            core.read_model(path),
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+                "INFERENCE_NUM_THREADS": threads or usable_cpus(),
+            },
+        )
+        self._names = [port.get_any_name() for port in self._compiled.outputs]
+
+    def _run(self, fed: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        request = self._compiled.create_infer_request()  # each call its own: one request serves one thread
+        found = request.infer(dict(fed), share_inputs=True)
+        return {name: np.array(found[at]) for at, name in enumerate(self._names)}
+
+
+_loaded: dict[tuple[object, ...], Runner] = {}
+_lock = Lock()
+
+
+def runner_of(path: Path, runtime: str, precision: str, threads: int) -> Runner:
+    """Return the loaded network of a file, loading it where that was not done with just these options.
+
+    Args:
+        path: the file; another one under the same name is loaded anew.
+        runtime: ``onnxruntime``, ``openvino`` or ``cuda``.
+        precision: ``float32``, or ``bfloat16`` with OpenVINO.
+        threads: of the CPU; 0 for as many as this process may use.
+
+    Raises:
+        RuntimeMissingError: the runtime is not installed, or has no GPU.
+        OptionError: a precision that the runtime does not have.
+        WeightsError: the file cannot be read or is none that Highbeam exported.
+    """
+    if precision != "float32" and runtime != "openvino":
+        raise OptionError(f"precision={precision} needs runtime=openvino, got runtime={runtime}")
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    key = (path.resolve(), status.st_mtime_ns, status.st_size, runtime, precision, threads)
+    with _lock:
+        if key not in _loaded:
+            while len(_loaded) >= _KEPT:
+                _loaded.pop(next(iter(_loaded)))
+            _loaded[key] = _load(path, runtime, precision, threads)
+        return _loaded[key]
+
+
+def _load(path: Path, runtime: str, precision: str, threads: int) -> Runner:
+    if runtime == "openvino":
+        return _OpenVino(path, threads, bfloat16=precision == "bfloat16")
+    return _OnnxRuntime(path, threads, cuda=runtime == "cuda")
+
+
+def _open_session(path: Path, threads: int, *, cuda: bool) -> onnxruntime.InferenceSession:
+    import onnxruntime  # noqa: PLC0415 - heavy
+
+    if cuda and _CUDA not in onnxruntime.get_available_providers():
+        raise RuntimeMissingError(
+            "runtime=cuda needs a CUDA build of onnxruntime, and this one has none; in place of onnxruntime,"
+            " pip install onnxruntime-gpu, or leave runtime out"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or usable_cpus()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=[_CUDA, _CPU] if cuda else [_CPU])
+    except Exception as error:  # the library raises classes of its own for every kind of damage
+        raise WeightsError(f"{path}: is no ONNX file that onnxruntime can run ({_line(error)})") from error
+    if cuda and _CUDA not in session.get_providers():  # the library falls back to the CPU with no more than a log line
+        raise RuntimeMissingError("runtime=cuda: no usable NVIDIA GPU; check the driver, or leave runtime out")
+    return session
+
+
+def _facts(metadata: Mapping[str, str], path: Path) -> Facts:
+    try:
+        told = {key: metadata[f"highbeam.{key}"] for key in ("name", "pixels", "stride", "reach", "scene")}
+    except KeyError as error:
+        raise WeightsError(f"{path}: does not say {error}; export it with `highbeam export`") from None
+    return Facts(told["name"], told["pixels"], int(told["stride"]), int(told["reach"]), int(told["scene"]))
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
