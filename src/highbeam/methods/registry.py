@@ -132,7 +132,6 @@ class Enhancer:
             enhanced = finish.protect_highlights(pixels, enhanced)
         return finish.apply_strength(pixels, enhanced, self.strength)
 
-
     def among(self, workers: int) -> Enhancer:
         """Return the same for use by several threads at once, each with its part of the CPU, where that was left open.
 

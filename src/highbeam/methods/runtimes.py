@@ -54,9 +54,7 @@ class Runner(ABC):
 
     facts: Facts
 
-    def __call__(
-        self, pixels: Pixels, scene: _Scene | None = None, keep: float = 0.0
-    ) -> tuple[Pixels, _Scene]:
+    def __call__(self, pixels: Pixels, scene: _Scene | None = None, keep: float = 0.0) -> tuple[Pixels, _Scene]:
         """Run.
 
         Args:
@@ -92,7 +90,7 @@ class _OnnxRuntime(Runner):
 class _OpenVino(Runner):
     def __init__(self, path: Path, threads: int, *, bfloat16: bool) -> None:
         try:
-            import openvino  # noqa: PLC0415 - an extra
+            import openvino
         except ModuleNotFoundError as error:
             raise RuntimeMissingError("runtime=openvino needs OpenVINO: pip install 'highbeam[openvino]'") from error
         session = _open_session(path, 1, cuda=False)  # says what the file is, and that it is whole
@@ -155,7 +153,7 @@ def _load(path: Path, runtime: str, precision: str, threads: int) -> Runner:
 
 
 def _open_session(path: Path, threads: int, *, cuda: bool) -> onnxruntime.InferenceSession:
-    import onnxruntime  # noqa: PLC0415 - heavy
+    import onnxruntime
 
     if cuda and _CUDA not in onnxruntime.get_available_providers():
         raise RuntimeMissingError(

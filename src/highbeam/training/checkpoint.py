@@ -42,7 +42,9 @@ def write_checkpoint(state: Mapping[str, Any], folder: Path, step: int, keep: in
             os.fsync(file.fileno())  # a name must never stand for what is not on the disk yet
         part.replace(path)
     except OSError as error:
-        raise TrainingError(f"{path}: cannot be written ({error.strerror}); make room or choose another folder") from error
+        raise TrainingError(
+            f"{path}: cannot be written ({error.strerror}); make room or choose another folder"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     for old in checkpoints(folder)[:-keep]:

@@ -193,7 +193,9 @@ def configure(values: Mapping[str, Any], name: str = "the configuration") -> Tra
     try:
         return TrainConfig(**values)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}, got {row['input']!r}" for row in error.errors())
+        told = "; ".join(
+            f"{'.'.join(map(str, row['loc']))}: {row['msg']}, got {row['input']!r}" for row in error.errors()
+        )
         raise ConfigError(f"{name}: {told}") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from highbeam.datasets import Cache, Share
-from highbeam.errors import ConfigError, NetworkError, PositionError, TrainingError
+from highbeam.errors import ConfigError, TrainingError, UsageError
 from highbeam.nets import Network, build, find
 from highbeam.training.boards import Board
 from highbeam.training.checkpoint import newest, read_checkpoint, write_checkpoint
 from highbeam.training.config import TrainConfig
-from highbeam.training.feeding import Feed, find_data, validation
+from highbeam.training.feeding import Data, Feed, find_data, validation
 from highbeam.training.losses import losses, total
 from highbeam.training.validating import validate
 from highbeam.training.watching import Watcher
@@ -51,7 +52,7 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Result:
 
     Args:
         config: see :class:`~highbeam.training.config.TrainConfig`.
-        watcher: is told how it goes.
+        watcher: is told how it goes, in the first of several processes.
 
     Raises:
         ConfigError: the configuration does not fit the machine or the data.
@@ -59,90 +60,29 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Result:
         DatasetError: data are not what they should be.
         TrainingError: losses are not finite, or a checkpoint cannot be read, written, or gone on from.
     """
-    watcher, folder = watcher or Watcher(), Path(config.checkpoint_dir)
     data = find_data(config)
-    fabric = _start(config)
-    tells = fabric.is_global_zero
-    share = Share(fabric.global_rank, fabric.world_size)
-
-    torch.manual_seed(config.seed)
-    plain = build(config.network, **config.changes)
-    averaged = build(config.network, **config.changes).requires_grad_(requires_grad=False)
-    averaged.load_state_dict(plain.state_dict())
-    optimizer = torch.optim.AdamW(_parameter_groups(plain, config.weight_decay), lr=config.learning_rate)
-    plain.to(memory_format=torch.channels_last)
-    network, optimizer = fabric.setup(plain, optimizer)
-    averaged = averaged.to(fabric.device, memory_format=torch.channels_last)
-    kinds, cache = ("pairs",) if data.paired else config.eval_presets, Cache(data.val, config.cache_bytes)
-
-    saved = _resume(config, folder)
-    step, skipped, metrics = 0, 0, dict[str, float]()
-    feed = Feed(config, data.train, share, fabric.device, step=saved["step"] if saved else 0)
-    if saved is not None:
-        step, skipped = int(saved["step"]), int(saved["skipped"])
-        _load(saved, plain, averaged, optimizer, feed)
-    board = Board(folder / "logs", step) if tells else None
-    told, in_a_row, reported = dict[str, Tensor](), 0, 0
-    since = step
-    watcher.begin(step, config.steps) if tells else None
-
+    run = _Run(config, data, watcher or Watcher())
     try:
-        while step < config.steps:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate_at(step, config)
-            dark, bright = feed.pairs(step)
-            network.train()
-            enhanced = network(dark.contiguous(memory_format=torch.channels_last)).float()
+        while run.step < config.steps and not run.wants_stop():
+            dark, bright = run.feed.pairs(run.step)
+            enhanced = run.network(dark.contiguous(memory_format=torch.channels_last)).float()
             parts = losses(enhanced, bright, config.loss)
-            loss = total(parts, config.loss)
-            fabric.backward(loss)
-            norm = fabric.clip_gradients(network, optimizer, max_norm=config.clip_norm, error_if_nonfinite=False)
-            if norm is not None and bool(torch.isfinite(norm)):  # after the reduction: all processes see the same
-                optimizer.step()
-                _average(averaged, plain, min(config.ema, (1.0 + step) / (10.0 + step)))
-                in_a_row = 0
-            else:
-                skipped, in_a_row = skipped + 1, in_a_row + 1
-                if in_a_row >= config.patience:
-                    raise TrainingError(
-                        f"step {step}: the loss or its gradient was not finite {in_a_row} times in a row;"
-                        f" lower learning_rate ({config.learning_rate:g}), or use precision 32-true"
-                    )
-            optimizer.zero_grad(set_to_none=True)
-            step += 1
-            for name, part in (parts | {"total": loss}).items():
-                told[name] = told.get(name, torch.zeros((), device=part.device)) + part.detach()
+            parts["total"] = total(parts, config.loss)
+            run.fabric.backward(parts["total"])
+            run.update(parts)
 
-            if tells:
-                watcher.advance(step)
-            if step % config.log_every == 0 or step == config.steps:
-                means = {f"loss/{name}": float(value) / (step - since) for name, value in told.items()}
-                means |= {"rate": learning_rate_at(step - 1, config), "waiting": feed.waiting(), "skipped": skipped}
-                told, since = {}, step
-                if board is not None:
-                    board.scalars(step, means)
-                    watcher.scalars(step, means)
-                    for line in feed.bad()[reported:]:
-                        watcher.note(f"left out: {line}")
-                    reported = len(feed.bad())
-            if board is not None and step % config.summary_every == 0:
-                board.pictures(step, dark, enhanced, bright)
-            if data.val and (step % config.eval_every == 0 or step == config.steps):
-                pictures = validation(data, config, share, fabric.device, cache)
-                metrics = validate(averaged, pictures, kinds, fabric)
-                if board is not None:
-                    board.scalars(step, metrics)
-                    watcher.scalars(step, metrics)
-            if tells and (step % config.save_every == 0 or step == config.steps):
-                write_checkpoint(
-                    _state(config, plain, averaged, optimizer, feed, step, skipped), folder, step, config.keep
-                )
+            if run.is_due(config.log_every):
+                run.tell_scalars()
+            if run.is_due(config.summary_every):
+                run.tell_pictures(dark, enhanced, bright)
+            if run.is_due(config.eval_every):
+                run.validate()
+            if run.is_due(config.save_every):
+                run.save()
+        run.finish()
     finally:
-        feed.close()
-        if board is not None:
-            board.close()
-    fabric.barrier()
-    return Result(newest(folder) if tells else None, step, metrics, skipped)
+        run.close()
+    return Result(newest(run.folder) if run.tells else None, run.step, run.metrics, run.skipped)
 
 
 def learning_rate_at(step: int, config: TrainConfig) -> float:
@@ -154,17 +94,180 @@ def learning_rate_at(step: int, config: TrainConfig) -> float:
     return config.learning_rate * (config.final_rate + (1.0 - config.final_rate) * fall)
 
 
+class _Run:
+    """Everything that changes while a network trains, set up from the configuration and the newest checkpoint.
+
+    Attributes:
+        network: wrapped by Fabric, for the forward pass.
+        averaged: its averaged weights; what is validated and exported.
+        step: optimiser steps done.
+    """
+
+    def __init__(self, config: TrainConfig, data: Data, watcher: Watcher) -> None:
+        self.config, self.data, self.watcher, self.folder = config, data, watcher, Path(config.checkpoint_dir)
+        self.fabric = _start(config)
+        self.tells = self.fabric.is_global_zero
+        self.share = Share(self.fabric.global_rank, self.fabric.world_size)
+        torch.manual_seed(config.seed)
+        self.plain = build(config.network, **config.changes).to(memory_format=torch.channels_last)
+        self.averaged = build(config.network, **config.changes).requires_grad_(requires_grad=False)
+        self.averaged.load_state_dict(self.plain.state_dict())
+        self.averaged.to(self.fabric.device, memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(_parameter_groups(self.plain, config.weight_decay), lr=config.learning_rate)
+        self.network, self.optimizer = self.fabric.setup(self.plain, optimizer)
+        self.network.train()
+        self.step = self.skipped = self.in_a_row = self._reported = 0
+        self.metrics: dict[str, float] = {}
+        self._sums: dict[str, Tensor] = {}
+        self._cache = Cache(data.val, config.cache_bytes)
+        saved = _newest_state(config, self.folder)
+        self.feed = Feed(config, data.train, self.share, self.fabric.device, int(saved["step"]) if saved else 0)
+        if saved:
+            self._load(saved)
+        self._saved_at = self._validated_at = self.step if saved else -1
+        self._summed_from = self.step
+        self.board = Board(self.folder / "logs", self.step) if self.tells else None
+        if self.tells:
+            watcher.begin(self.step, config.steps)
+
+    def wants_stop(self) -> bool:
+        """Whether any process was asked to end."""
+        wanted = self.watcher.wants_stop()
+        if self.fabric.world_size == 1:
+            return wanted
+        asked = self.fabric.all_reduce(torch.tensor(float(wanted), device=self.fabric.device), reduce_op="sum")
+        return float(torch.as_tensor(asked)) > 0.0
+
+    def is_due(self, every: int) -> bool:
+        """Whether something that is done every so many steps, and at the end, is to be done now."""
+        return self.step % every == 0 or self.step == self.config.steps
+
+    def update(self, parts: dict[str, Tensor]) -> None:
+        """Take an optimiser step, or leave it out where the gradient is not finite.
+
+        Raises:
+            TrainingError: it was not finite too many times in a row.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate_at(self.step, self.config)
+        norm = self.fabric.clip_gradients(
+            self.network, self.optimizer, max_norm=self.config.clip_norm, error_if_nonfinite=False
+        )
+        if norm is not None and bool(torch.isfinite(norm)):  # after the reduction: all processes see the same
+            self.optimizer.step()
+            self.in_a_row = 0
+            _average(self.averaged, self.plain, min(self.config.ema, (1.0 + self.step) / (10.0 + self.step)))
+        else:
+            self._leave_out()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        for name, part in parts.items():
+            self._sums[name] = self._sums.get(name, torch.zeros((), device=part.device)) + part.detach()
+        if self.tells:
+            self.watcher.advance(self.step)
+
+    def _leave_out(self) -> None:
+        self.skipped, self.in_a_row = self.skipped + 1, self.in_a_row + 1
+        if self.in_a_row >= self.config.patience:
+            raise TrainingError(
+                f"step {self.step}: the loss or its gradient was not finite {self.in_a_row} times in a row; lower"
+                f" learning_rate ({self.config.learning_rate:g}), or use precision 32-true"
+            )
+
+    def tell_scalars(self) -> None:
+        """Tell the means of the losses since this was last done, and what else changes."""
+        steps = self.step - self._summed_from
+        summed = {name: value / steps for name, value in self._sums.items()}
+        reduced = self.fabric.all_reduce(summed) if self.fabric.world_size > 1 else summed
+        means = {f"loss/{name}": float(value) for name, value in dict(reduced).items()}  # type: ignore[arg-type]
+        means |= {"rate": learning_rate_at(self.step - 1, self.config), "skipped": float(self.skipped)}
+        self._tell(means | {"waiting": self.feed.waiting()})
+        self._sums, self._summed_from = {}, self.step
+        for line in self.feed.bad()[self._reported :] if self.tells else []:
+            self.watcher.note(f"left out: {line}")
+            self._reported += 1
+
+    def tell_pictures(self, dark: Tensor, enhanced: Tensor, bright: Tensor) -> None:
+        """Show what went in, what came out, and what should have."""
+        if self.board is not None:
+            self.board.pictures(self.step, dark, enhanced, bright)
+
+    def validate(self) -> None:
+        """Measure the averaged weights on the validation pictures, where there are any."""
+        self._validated_at = self.step
+        if self.data.val:
+            kinds = ("pairs",) if self.data.paired else self.config.eval_presets
+            pictures = validation(self.data, self.config, self.share, self.fabric.device, self._cache)
+            self.metrics = validate(self.averaged, pictures, kinds, self.fabric)
+            self._tell(self.metrics)
+
+    def save(self) -> None:
+        """Write a checkpoint with all that is needed to go on."""
+        self._saved_at = self.step
+        if self.tells:
+            write_checkpoint(self._state(), self.folder, self.step, self.config.keep)
+
+    def finish(self) -> None:
+        """Leave nothing undone, wherever the training ends."""
+        if self._validated_at != self.step or not self.metrics:
+            self.validate()
+        if self._saved_at != self.step:
+            self.save()
+        self.fabric.barrier()
+
+    def close(self) -> None:
+        """End the threads and the event files."""
+        self.feed.close()
+        if self.board is not None:
+            self.board.close()
+
+    def _tell(self, values: dict[str, float]) -> None:
+        if self.board is not None:
+            self.board.scalars(self.step, values)
+            self.watcher.scalars(self.step, values)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "network": self.config.network,
+            "changes": dict(self.config.changes),
+            "model": self.plain.state_dict(),
+            "ema": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "config": self.config.plain(),
+            "step": self.step,
+            "skipped": self.skipped,
+            "data": self.feed.state_dict(),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all(),
+        }
+
+    def _load(self, saved: dict[str, Any]) -> None:
+        try:
+            self.plain.load_state_dict(saved["model"])
+            self.averaged.load_state_dict(saved["ema"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.feed.load_state_dict(saved["data"])
+            torch.set_rng_state(saved["rng"])
+            if len(saved.get("cuda_rng", ())) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all(saved["cuda_rng"])
+        except (RuntimeError, KeyError, ValueError, TypeError, UsageError) as error:
+            raise TrainingError(f"{newest(self.folder)}: does not fit: {error}") from error
+        self.step, self.skipped = int(saved["step"]), int(saved["skipped"])
+
+
 def _start(config: TrainConfig) -> Fabric:
-    """Set the device, the precision and the processes up."""
+    """Set the device, the precision and the processes up; under ``torchrun`` its environment says how many."""
     if config.threads:
         torch.set_num_threads(config.threads)
     precision = config.precision if find(config.network).supports_bfloat16 else "32-true"
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
+    nodes = int(os.environ.get("WORLD_SIZE", devices)) // devices
     with _quiet():
         try:
-            fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=precision)
+            fabric = Fabric(accelerator=config.accelerator, devices=devices, num_nodes=nodes, precision=precision)
             fabric.launch()
         except (ValueError, RuntimeError) as error:
-            raise ConfigError(f"cannot start on {config.devices} of {config.accelerator}: {error}") from error
+            raise ConfigError(f"cannot start on {devices} of {config.accelerator}: {error}") from error
     return fabric
 
 
@@ -192,14 +295,14 @@ def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
 @torch.no_grad()
 def _average(averaged: Network, network: Network, decay: float) -> None:
     """Move the averaged weights towards the present ones; buffers are taken over as they are."""
-    mine, theirs = list(averaged.parameters()), list(network.parameters())
-    torch._foreach_lerp_(mine, theirs, 1.0 - decay)  # noqa: SLF001 - what torch's own optimisers use
+    for mine, theirs in zip(averaged.parameters(), network.parameters(), strict=True):
+        mine.lerp_(theirs, 1.0 - decay)
     for own, other in zip(averaged.buffers(), network.buffers(), strict=True):
         own.copy_(other)
 
 
-def _resume(config: TrainConfig, folder: Path) -> dict[str, Any] | None:
-    """Read the newest checkpoint, if the training may go on from it."""
+def _newest_state(config: TrainConfig, folder: Path) -> dict[str, Any] | None:
+    """Read the newest checkpoint, if there is one and the training may go on from it."""
     path = newest(folder)
     if path is None:
         return None
@@ -211,41 +314,3 @@ def _resume(config: TrainConfig, folder: Path) -> dict[str, Any] | None:
         told = ", ".join(f"{key} was {saved['config'].get(key)!r}" for key in wrong)
         raise TrainingError(f"{path}: is of another training ({told}); use its values, or another checkpoint_dir")
     return saved
-
-
-def _load(
-    saved: dict[str, Any], network: Network, averaged: Network, optimizer: torch.optim.Optimizer, feed: Feed
-) -> None:
-    try:
-        network.load_state_dict(saved["model"])
-        averaged.load_state_dict(saved["ema"])
-        optimizer.load_state_dict(saved["optimizer"])
-        feed.load_state_dict(saved["data"])
-        torch.set_rng_state(saved["rng"])
-    except (RuntimeError, KeyError, ValueError, TypeError, NetworkError, PositionError) as error:
-        raise TrainingError(f"the checkpoint does not fit: {error}") from error
-
-
-def _state(
-    config: TrainConfig,
-    network: Network,
-    averaged: Network,
-    optimizer: torch.optim.Optimizer,
-    feed: Feed,
-    step: int,
-    skipped: int,
-) -> dict[str, Any]:
-    return {
-        "network": config.network,
-        "changes": dict(config.changes),
-        "model": network.state_dict(),
-        "ema": averaged.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "config": config.plain(),
-        "step": step,
-        "skipped": skipped,
-        "data": feed.state_dict(),
-        "rng": torch.get_rng_state(),
-    }
-
-

@@ -68,7 +68,9 @@ def as_toml(rows: Mapping[str, Weights]) -> str:
         inner = {key: plain.pop(key) for key in ("figures", "changes")}
         files = plain.pop("files")
         lines = [f"[{json.dumps(name)}]", *_pairs(plain)]
-        lines += [line for key, table in inner.items() if table for line in (f"[{json.dumps(name)}.{key}]", *_pairs(table))]
+        lines += [
+            line for key, table in inner.items() if table for line in (f"[{json.dumps(name)}.{key}]", *_pairs(table))
+        ]
         lines += [line for kind in files for line in (f"[{json.dumps(name)}.files.{kind}]", *_pairs(files[kind]))]
         tables.append("\n".join(lines) + "\n")
     return "# Written by highbeam.training.release\n\n" + "\n".join(tables)

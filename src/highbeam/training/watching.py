@@ -13,6 +13,10 @@ class Watcher:
     def begin(self, step: int, steps: int) -> None:
         """Training starts, or goes on, behind ``step`` of ``steps``."""
 
+    def wants_stop(self) -> bool:
+        """Whether training should end behind the step that is under way; asked in every process."""
+        return False
+
     def advance(self, step: int) -> None:
         """So many steps are done."""
 
