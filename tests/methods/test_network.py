@@ -215,7 +215,7 @@ def test_a_precision_that_a_runtime_does_not_have_is_refused(folder: Path) -> No
 @pytest.mark.parametrize(
     ("option", "value"), [("runtime", "tpu"), ("precision", "int3"), ("threads", -1), ("tile", 0.0), ("tiles", 1)]
 )
-def test_wrong_options_are_refused(folder: Path, option: str, value: object) -> None:
+def test_wrong_options_are_refused(folder: Path, option: str, value: Any) -> None:
     with pytest.raises(OptionError, match=option):
         highbeam.load(str(folder / "unet.onnx"), **{option: value})
 

@@ -41,13 +41,7 @@ def export(
         from highbeam.training.exporting import export as export_files
         from highbeam.training.exporting import load_trained
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {
-            "torch",
-            "safetensors",
-            "onnx",
-            "onnxscript",
-            "lightning_fabric",
-        }:
+        if (error.name or "").startswith("highbeam"):
             raise
         raise UsageError(f"export needs {error.name}; install the extra: pip install 'highbeam[train]'") from error
     for report in export_files(load_trained(checkpoint), output, pixels=pixels):

@@ -139,19 +139,24 @@ class Loader:
         entries: all pictures, or all pairs; the same ones in the same order in every process.
         options: see :class:`LoaderOptions`.
         share: of this process; all processes take equal parts of every step.
+        cache: of these entries, where another loader has filled it; else the loader has its own.
 
     Raises:
         UsageError: no entries, or pairs and single pictures together.
     """
 
     def __init__(
-        self, entries: Sequence[Entry], options: LoaderOptions | None = None, share: Share | None = None
+        self,
+        entries: Sequence[Entry],
+        options: LoaderOptions | None = None,
+        share: Share | None = None,
+        cache: Cache | None = None,
     ) -> None:
         _check_uniform(entries)
         self._entries = tuple(entries)
         self._options, self._share = options or LoaderOptions(), share or Share()
         self._order = Order(len(self._entries), self._options.seed)
-        self._cache = Cache(self._entries, self._options.cache_bytes)
+        self._cache = cache or Cache(self._entries, self._options.cache_bytes)
         self._pool = ThreadPoolExecutor(self._options.workers, thread_name_prefix="highbeam-data")
         self._next = 0
         self._begun: deque[Future[Batch]] = deque()

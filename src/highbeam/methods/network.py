@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass as plain_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -182,5 +183,5 @@ def _spans(length: int, stride: int, longest: int, overlap: int) -> Iterator[tup
     units = length // stride
     parts = -(-length // max(stride, longest // stride * stride))
     borders = [round(units * part / parts) * stride for part in range(parts + 1)]
-    for start, stop in zip(borders, borders[1:], strict=False):
+    for start, stop in pairwise(borders):
         yield slice(max(0, start - overlap), min(length, stop + overlap)), slice(start, stop)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
+
+from highbeam.errors import TrainingError
 
 __all__ = ["Board", "sheet"]
 
@@ -20,23 +23,43 @@ class Board:
     Args:
         folder: for the files.
         step: steps that are done; what an earlier run wrote behind it is hidden.
+
+    Raises:
+        TrainingError: by all methods: the disk does not take it.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._writer = SummaryWriter(str(folder), purge_step=step or None)  # type: ignore[no-untyped-call]
+        self._folder = folder
+        with self._told():
+            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Add one point to each curve."""
-        for name, value in values.items():
-            self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+        with self._told():
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)
 
     def pictures(self, step: int, dark: Tensor, enhanced: Tensor, reference: Tensor) -> None:
         """Show the first pictures of a batch, ``(N, 3, H, W)`` each."""
-        self._writer.add_image("dark, enhanced, reference", sheet(dark, enhanced, reference), step)  # type: ignore[no-untyped-call]
+        with self._told():
+            self._writer.add_image("dark, enhanced, reference", sheet(dark, enhanced, reference), step)
+
+    def flush(self) -> None:
+        """Write what is not written yet, so that a checkpoint is never ahead of its curves."""
+        with self._told():
+            self._writer.flush()
 
     def close(self) -> None:
-        """Write what is not written yet."""
-        self._writer.close()  # type: ignore[no-untyped-call]
+        """Write what is not written yet, and end."""
+        with self._told():
+            self._writer.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise TrainingError(f"{self._folder}: cannot be written to ({error.strerror}); make room") from error
 
 
 def sheet(dark: Tensor, enhanced: Tensor, reference: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,32 @@ from torch import Tensor
 from highbeam.errors import NetworkError, TrainingError
 from highbeam.nets import Network, build
 
-__all__ = ["checkpoints", "newest", "read_checkpoint", "restore", "write_checkpoint"]
+__all__ = ["checkpoints", "make_folder", "newest", "read_checkpoint", "restore", "write_checkpoint"]
 
 _NAME = re.compile(r"step-(\d{8})\.pt")
 _NEEDED = ("network", "changes", "model", "ema", "config", "step")
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of checkpoints and logs.
+
+    Raises:
+        TrainingError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"{folder}: is no folder ({error.strerror}); choose another checkpoint_dir") from error
+
+
 def write_checkpoint(state: Mapping[str, Any], folder: Path, step: int, keep: int) -> Path:
     """Write ``step-00001000.pt``, and delete the oldest until ``keep`` are left.
+
+    Args:
+        state: what to write.
+        folder: there already.
+        step: for the name.
+        keep: how many stay, at least 1.
 
     Raises:
         TrainingError: the disk does not take it; older checkpoints are as they were.
@@ -35,21 +54,31 @@ def write_checkpoint(state: Mapping[str, Any], folder: Path, step: int, keep: in
     path = folder / f"step-{step:08d}.pt"
     part = folder / f".{path.name}.part"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
             torch.save(dict(state), file)
             file.flush()
             os.fsync(file.fileno())  # a name must never stand for what is not on the disk yet
         part.replace(path)
-    except OSError as error:
-        raise TrainingError(
-            f"{path}: cannot be written ({error.strerror}); make room or choose another folder"
-        ) from error
+        _settle(folder)
+    except (OSError, RuntimeError) as error:  # torch wraps some of what the disk says
+        told = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise TrainingError(f"{path}: cannot be written ({told}); make room or choose another folder") from error
     finally:
-        part.unlink(missing_ok=True)
-    for old in checkpoints(folder)[:-keep]:
+        with suppress(OSError):
+            part.unlink()
+    for old in (*checkpoints(folder)[:-keep], *folder.glob(".step-*.pt.part")):  # parts are of processes that died
         old.unlink(missing_ok=True)
     return path
+
+
+def _settle(folder: Path) -> None:
+    """Have a new name on the disk before the older ones go; systems that cannot are left to do it in their time."""
+    with suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -74,7 +103,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise TrainingError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrainingError(f"{path}: is damaged or no checkpoint ({told}); take another one") from error
+        raise TrainingError(f"{path}: is damaged or no checkpoint ({told}); take another one, or delete it") from error
     missing = [key for key in _NEEDED if not isinstance(state, dict) or key not in state]
     if missing:
         raise TrainingError(f"{path}: is no checkpoint of a training: without {', '.join(missing)}")

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from highbeam.camera import darken, sample
-from highbeam.datasets import Batch, Cache, Entry, Loader, LoaderOptions, Share, central_batches, gather
+from highbeam.camera.presets import find_preset
+from highbeam.datasets import Bad, Batch, Cache, Entry, Loader, LoaderOptions, Share, central_batches, gather
 from highbeam.errors import ConfigError
 from highbeam.training.config import TrainConfig
 
-__all__ = ["Crops", "Data", "Feed", "darkened", "find_data", "validation"]
+__all__ = ["Crops", "Data", "Feed", "check_crops", "darkened", "find_data", "validation"]
 
 _VALIDATION_SEED = 1 << 40  # far from the running numbers of training
 
@@ -47,8 +48,11 @@ def find_data(config: TrainConfig) -> Data:
 
     Raises:
         ConfigError: no data are named, or none is left to train with.
+        OptionError: no such preset.
         DatasetError: a data set lacks something.
     """
+    for preset in {config.preset, *config.eval_presets} - {"training"}:
+        find_preset(preset)  # now, and not when the first pictures are validated
     if not config.data:
         raise ConfigError("no data to train with; name folders, clips or LAYOUT:ROOT, such as --data shards:shards")
     found = gather(config.data).entries
@@ -58,12 +62,33 @@ def find_data(config: TrainConfig) -> Data:
         raise ConfigError(f"{', '.join(config.data)}: nothing in the split train; pack the data, or name other ones")
     if val and (val[0].low is None) != (train[0].low is None):
         raise ConfigError("train and validate with pairs, or both with single pictures")
-    apart = max(1, len(val) // config.eval_pictures) if config.eval_pictures else 1
-    return Data(train, tuple(val)[::apart][: config.eval_pictures or None])
+    count = min(len(val), config.eval_pictures or len(val))
+    return Data(train, tuple(val[at * len(val) // count] for at in range(count)))
+
+
+def check_crops(config: TrainConfig, stride: int, world: int) -> None:
+    """Refuse crops that will not do, before the first step and not at the change to larger ones.
+
+    Args:
+        config: of the training.
+        stride: of the network, pixels.
+        world: how many processes there are.
+
+    Raises:
+        ConfigError: it names the key.
+    """
+    for late in ("", "late_") if config.late_share else ("",):
+        crops = Crops(config.late_crop, config.late_batch_size) if late else Crops(config.crop, config.batch_size)
+        if crops.side % stride:
+            raise ConfigError(f"{late}crop must be a multiple of {config.network}'s stride, {stride}, got {crops.side}")
+        if crops.batch % world:
+            raise ConfigError(f"{late}batch_size: {crops.batch} crops cannot be divided among {world} processes")
+    if config.eval_crop < stride:
+        raise ConfigError(f"eval_crop must be at least {config.network}'s stride, {stride}, got {config.eval_crop}")
 
 
 class Feed:
-    """An endless iterator over pairs of batches, whose crops grow towards the end of the training.
+    """Pairs of batches without end, whose crops grow towards the end of the training.
 
     Args:
         config: of the training.
@@ -77,6 +102,8 @@ class Feed:
         self, config: TrainConfig, entries: Sequence[Entry], share: Share, device: torch.device, step: int = 0
     ) -> None:
         self._config, self._entries, self._share, self._device = config, entries, share, device
+        self._cache = Cache(entries, config.cache_bytes)  # outlives the loaders
+        self._told: set[Bad] = set()
         self.crops = self._stage(step)
         self._loader = self._open()
 
@@ -99,9 +126,11 @@ class Feed:
         """Return the share of the time since this was last asked that was spent waiting for data."""
         return self._loader.waiting().share
 
-    def bad(self) -> list[str]:
-        """Name the pictures that could not be read, so far, each with the reason."""
-        return [f"{bad.name}: {bad.reason}" for bad in self._loader.bad]
+    def news_of_bad(self) -> list[str]:
+        """Name the pictures that could not be read, each once and with the reason, since this was last asked."""
+        fresh = [bad for bad in self._loader.bad if bad not in self._told]
+        self._told.update(fresh)
+        return [f"{bad.name}: {bad.reason}" for bad in fresh]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position in the data."""
@@ -122,11 +151,9 @@ class Feed:
         return Crops(self._config.crop, self._config.batch_size)
 
     def _open(self) -> Loader:
-        config, world = self._config, self._share.world
-        if self.crops.batch % world:
-            raise ConfigError(f"{self.crops.batch} crops in a step cannot be divided among {world} processes")
+        config = self._config
         options = LoaderOptions(
-            batch=self.crops.batch // world,
+            batch=self.crops.batch // self._share.world,
             crop=self.crops.side,
             zoom=config.zoom,
             flip=config.flip,
@@ -134,7 +161,7 @@ class Feed:
             cache_bytes=config.cache_bytes,
             workers=config.workers,
         )
-        return Loader(self._entries, options, self._share)
+        return Loader(self._entries, options, self._share, self._cache)
 
 
 def darkened(batch: Batch, preset: str, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -86,7 +86,7 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Result:
 
 
 def learning_rate_at(step: int, config: TrainConfig) -> float:
-    """Return the learning rate of a step, counted from 0: a linear rise, then half a cosine (Loshchilov 2017, eq. 5)."""
+    """Return the learning rate of a step, counted from 0: a rise, then half a cosine (Loshchilov 2017, eq. 5)."""
     if step < config.warmup:
         return config.learning_rate * (step + 1) / config.warmup
     share = (step - config.warmup) / max(1, config.steps - config.warmup)
@@ -109,10 +109,10 @@ class _Run:
         self.tells = self.fabric.is_global_zero
         self.share = Share(self.fabric.global_rank, self.fabric.world_size)
         torch.manual_seed(config.seed)
-        self.plain = build(config.network, **config.changes).to(memory_format=torch.channels_last)
+        self.plain = _channels_last(build(config.network, **config.changes))
         self.averaged = build(config.network, **config.changes).requires_grad_(requires_grad=False)
         self.averaged.load_state_dict(self.plain.state_dict())
-        self.averaged.to(self.fabric.device, memory_format=torch.channels_last)
+        _channels_last(self.averaged).to(self.fabric.device)
         optimizer = torch.optim.AdamW(_parameter_groups(self.plain, config.weight_decay), lr=config.learning_rate)
         self.network, self.optimizer = self.fabric.setup(self.plain, optimizer)
         self.network.train()
@@ -179,7 +179,7 @@ class _Run:
         steps = self.step - self._summed_from
         summed = {name: value / steps for name, value in self._sums.items()}
         reduced = self.fabric.all_reduce(summed) if self.fabric.world_size > 1 else summed
-        means = {f"loss/{name}": float(value) for name, value in dict(reduced).items()}  # type: ignore[arg-type]
+        means = {f"loss/{name}": float(value) for name, value in dict(reduced).items()}
         means |= {"rate": learning_rate_at(self.step - 1, self.config), "skipped": float(self.skipped)}
         self._tell(means | {"waiting": self.feed.waiting()})
         self._sums, self._summed_from = {}, self.step
@@ -283,6 +283,11 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         log.setLevel(level)
+
+
+def _channels_last(network: Network) -> Network:
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -92,7 +92,8 @@ def _windowed(maps: Tensor, stride: int) -> Tensor:
     As products with banded matrices: on a CPU a tenth of the time of a convolution of one channel.
     """
     rows, columns = (_bands(side, stride, maps) for side in maps.shape[-2:])
-    return rows.T @ (maps @ columns)
+    means: Tensor = rows.T @ (maps @ columns)
+    return means
 
 
 def _bands(side: int, stride: int, like: Tensor) -> Tensor:

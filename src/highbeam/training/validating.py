@@ -34,13 +34,13 @@ class Sums:
     def add(self, kind: str, enhanced: Tensor, reference: Tensor) -> None:
         """Add pictures ``(N, 3, H, W)`` in [0, 1]; the enhanced ones are rounded to 8 bits as a file would be."""
         stored = enhanced.float().clamp(0.0, 1.0).mul(255.0).round().div(255.0)
-        errors = (stored.double() - reference.double()).square().mean((1, 2, 3)).clamp_min(_SMALLEST_ERROR)
-        ratios = -10.0 * errors.log10()
-        row = torch.stack((ratios.sum(), ssim(stored, reference).double().sum(), ratios.new_tensor(len(ratios))))
-        self.sums[self.kinds.index(kind)] += row.cpu()
+        similarity = ssim(stored, reference).sum().item()
+        off = stored.cpu().double() - reference.cpu().double()  # not every device computes in 64 bits
+        ratios = -10.0 * off.square().mean((1, 2, 3)).clamp_min(_SMALLEST_ERROR).log10()
+        self.sums[self.kinds.index(kind)] += torch.tensor([ratios.sum().item(), similarity, len(ratios)], dtype=torch.float64)
 
     def means(self) -> dict[str, float]:
-        """Return ``val/KIND/psnr`` in dB and ``val/KIND/ssim``, the means of PSNR over kinds, and how many were seen."""
+        """Return ``val/KIND/psnr`` in dB, ``val/KIND/ssim``, their PSNR averaged over kinds, and the pictures seen."""
         found: dict[str, float] = {}
         for kind, (psnr, similarity, count) in zip(self.kinds, self.sums.tolist(), strict=True):
             if count:
@@ -73,5 +73,6 @@ def validate(
         sums.add(kind, enhanced, bright[..., :height, :width])
     network.train(mode)
     if fabric.world_size > 1:
-        sums.sums = torch.as_tensor(fabric.all_reduce(sums.sums, reduce_op="sum")).cpu()
+        own = sums.sums.to(fabric.device)  # NCCL takes nothing from the CPU
+        sums.sums = torch.as_tensor(fabric.all_reduce(own, reduce_op="sum")).cpu()
     return sums.means()
