@@ -51,7 +51,7 @@ _Resume = Annotated[
     Literal["auto", "never"] | None,
     typer.Option(help="Go on from the newest checkpoint, or refuse a folder that has one.", show_default=False),
 ]
-_Show = Annotated[bool, typer.Option("--show-config", help="Write the resolved configuration as JSON, and end.")]
+_Show = Annotated[bool, typer.Option("--show-config", help="Write the resolved configuration as TOML, and end.")]
 _Json = Annotated[bool, typer.Option("--json", help="Write how it ended as JSON to standard output.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no figures.")]
 
@@ -87,7 +87,7 @@ def train(
     flags |= {"f_save_step": f_save_step, "checkpoint_dir": checkpoint_dir, "resume": resume}
     found: TrainConfig = training.load_config(config, words or [], flags)
     if show_config:
-        terminal.say(json.dumps(found.plain(), indent=2))
+        terminal.say(training.as_toml(found))
         return
     from highbeam.cli.watching import watching
 

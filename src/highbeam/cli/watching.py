@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from highbeam.cli import terminal
 from highbeam.cli.terminal import Stop
@@ -45,15 +45,16 @@ class Lines(Watcher):
 class Bar(Lines):
     """Moves a bar with the loss, the speed and the time left; validations are written above it."""
 
-    def __init__(self, stop: Stop, progress: Progress, task: TaskID) -> None:
+    def __init__(self, stop: Stop, progress: Progress) -> None:
         super().__init__(stop, quiet=False)
-        self._progress, self._task = progress, task
+        self._progress, self._task = progress, progress.add_task("", told="")
         self._began = (0, time.monotonic())
 
     def begin(self, step: int, steps: int) -> None:
-        """Set the bar to where training goes on."""
+        """Show the bar, where training goes on; of several processes, only one comes here."""
         self._began = (step, time.monotonic())
         self._progress.update(self._task, total=steps, completed=step)
+        self._progress.start()
 
     def advance(self, step: int) -> None:
         """Move the bar."""
@@ -80,8 +81,11 @@ def watching(stop: Stop, *, quiet: bool) -> Iterator[Watcher]:
         yield Lines(stop, quiet=quiet)
         return
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield Bar(stop, progress, progress.add_task("", told=""))
+    progress = Progress(*columns, console=Console(stderr=True))
+    try:
+        yield Bar(stop, progress)
+    finally:
+        progress.stop()
 
 
 def _line(step: int, values: Mapping[str, float]) -> str:

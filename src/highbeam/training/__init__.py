@@ -10,8 +10,18 @@
 from __future__ import annotations
 
 from highbeam.training.checkpoint import newest, read_checkpoint, restore
-from highbeam.training.config import TrainConfig, load_config
+from highbeam.training.config import TrainConfig, as_toml, load_config
 from highbeam.training.loop import Result, train
 from highbeam.training.watching import Watcher
 
-__all__ = ["Result", "TrainConfig", "Watcher", "load_config", "newest", "read_checkpoint", "restore", "train"]
+__all__ = [
+    "Result",
+    "TrainConfig",
+    "Watcher",
+    "as_toml",
+    "load_config",
+    "newest",
+    "read_checkpoint",
+    "restore",
+    "train",
+]

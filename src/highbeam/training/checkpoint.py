@@ -24,7 +24,7 @@ from highbeam.nets import Network, build
 __all__ = ["checkpoints", "make_folder", "newest", "read_checkpoint", "restore", "write_checkpoint"]
 
 _NAME = re.compile(r"step-(\d{8})\.pt")
-_NEEDED = ("network", "changes", "model", "ema", "config", "step")
+_NEEDED = {"network": str, "changes": dict, "model": dict, "ema": dict, "config": dict, "step": int}
 
 
 def make_folder(folder: Path) -> None:
@@ -104,10 +104,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(f"{path}: is damaged or no checkpoint ({told}); take another one, or delete it") from error
-    missing = [key for key in _NEEDED if not isinstance(state, dict) or key not in state]
+    held = state if isinstance(state, dict) else {}
+    missing = [key for key, kind in _NEEDED.items() if not isinstance(held.get(key), kind)]
     if missing:
         raise TrainingError(f"{path}: is no checkpoint of a training: without {', '.join(missing)}")
-    return dict(state)
+    return held
 
 
 def restore(state: Mapping[str, Any], *, averaged: bool = True) -> Network:

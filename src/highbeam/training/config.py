@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -14,12 +15,12 @@ from pydantic.dataclasses import dataclass
 
 from highbeam.errors import ConfigError, nearest
 
-__all__ = ["FREE", "LossWeights", "TrainConfig", "configure", "load_config", "parse_word"]
+__all__ = ["FREE", "LossWeights", "Precision", "TrainConfig", "as_toml", "configure", "load_config", "parse_word"]
 
 Precision: TypeAlias = Literal["bf16-mixed", "16-mixed", "32-true"]
 _Weight: TypeAlias = Annotated[float, Field(ge=0)]
 _Count: TypeAlias = Annotated[int, Field(ge=1)]
-_STRICT = ConfigDict(extra="forbid")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 FREE = frozenset(
     {"log_every", "summary_every", "save_every", "eval_every", "keep", "checkpoint_dir", "resume", "devices"}
@@ -134,7 +135,7 @@ class TrainConfig:
     keep: _Count = 3
     checkpoint_dir: str = "checkpoints"
     resume: Literal["auto", "never"] = "auto"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
 
     @field_validator("data", "val_data", "eval_presets", mode="before")
     @classmethod
@@ -142,14 +143,31 @@ class TrainConfig:
         return (value,) if isinstance(value, str) else value
 
     def plain(self) -> dict[str, Any]:
-        """Return plain numbers, words, lists and dicts, as JSON and checkpoints take them."""
-        found = asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+        """Return plain numbers, words, lists and dicts, as JSON, TOML and checkpoints take them."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
 
     def differences(self, plain: Mapping[str, Any]) -> list[str]:
         """Name the fields, but those of :data:`FREE`, in which a plain configuration is another one."""
         mine = self.plain()
-        return [key for key in mine if key not in FREE and plain.get(key) != mine[key]]
+        return [key for key in mine if key not in FREE and _plain(plain.get(key)) != mine[key]]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return list(map(_plain, value)) if isinstance(value, tuple | list) else value
+
+
+def as_toml(config: TrainConfig) -> str:
+    """Write a configuration as :func:`load_config` reads it."""
+    plain = config.plain()
+    tables = {key: plain.pop(key) for key in ("loss", "changes")}
+    blocks = [_lines(plain), *(f"\n[{key}]\n{_lines(table)}" for key, table in tables.items() if table)]
+    return "\n".join(blocks)
+
+
+def _lines(table: Mapping[str, object]) -> str:
+    return "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())
 
 
 _FLAGS: Mapping[str, str] = MappingProxyType(
@@ -186,10 +204,9 @@ def configure(values: Mapping[str, Any], name: str = "the configuration") -> Tra
     Raises:
         ConfigError: as for :func:`load_config`.
     """
-    known = [field.name for field in fields(TrainConfig)]
-    for key in values:
-        if key not in known:
-            raise ConfigError(f"{name}: no key {key!r}{nearest(key, known)} (keys: {', '.join(known)})")
+    _check_keys(values, TrainConfig, name, "")
+    if isinstance(values.get("loss"), Mapping):
+        _check_keys(values["loss"], LossWeights, name, "loss.")
     try:
         return TrainConfig(**values)
     except ValidationError as error:
@@ -197,6 +214,13 @@ def configure(values: Mapping[str, Any], name: str = "the configuration") -> Tra
             f"{'.'.join(map(str, row['loc']))}: {row['msg']}, got {row['input']!r}" for row in error.errors()
         )
         raise ConfigError(f"{name}: {told}") from None
+
+
+def _check_keys(values: Mapping[str, object], kind: type[TrainConfig | LossWeights], name: str, table: str) -> None:
+    known = [field.name for field in fields(kind)]
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{name}: no key {table + key!r}{nearest(key, known)} (keys: {', '.join(known)})")
 
 
 def parse_word(word: str) -> tuple[str, Any]:

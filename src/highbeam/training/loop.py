@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from highbeam.datasets import Cache, Share
-from highbeam.errors import ConfigError, TrainingError, UsageError
-from highbeam.nets import Network, build, find
+from highbeam.errors import TrainingError, UsageError
+from highbeam.nets import Network, build
 from highbeam.training.boards import Board
-from highbeam.training.checkpoint import newest, read_checkpoint, write_checkpoint
+from highbeam.training.checkpoint import make_folder, newest, read_checkpoint, write_checkpoint
 from highbeam.training.config import TrainConfig
-from highbeam.training.feeding import Data, Feed, find_data, validation
+from highbeam.training.feeding import Data, Feed, check_crops, find_data, validation
 from highbeam.training.losses import losses, total
+from highbeam.training.processes import any_of, average_buffers, mean_over, precision_of, scales_loss, start
 from highbeam.training.validating import validate
 from highbeam.training.watching import Watcher
 
@@ -57,6 +52,7 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Result:
     Raises:
         ConfigError: the configuration does not fit the machine or the data.
         NetworkError: no such network.
+        OptionError: no such preset.
         DatasetError: data are not what they should be.
         TrainingError: losses are not finite, or a checkpoint cannot be read, written, or gone on from.
     """
@@ -105,7 +101,8 @@ class _Run:
 
     def __init__(self, config: TrainConfig, data: Data, watcher: Watcher) -> None:
         self.config, self.data, self.watcher, self.folder = config, data, watcher, Path(config.checkpoint_dir)
-        self.fabric = _start(config)
+        make_folder(self.folder)
+        self.fabric = start(config)
         self.tells = self.fabric.is_global_zero
         self.share = Share(self.fabric.global_rank, self.fabric.world_size)
         torch.manual_seed(config.seed)
@@ -114,29 +111,27 @@ class _Run:
         self.averaged.load_state_dict(self.plain.state_dict())
         _channels_last(self.averaged).to(self.fabric.device)
         optimizer = torch.optim.AdamW(_parameter_groups(self.plain, config.weight_decay), lr=config.learning_rate)
+        check_crops(config, self.plain.stride, self.share.world)
         self.network, self.optimizer = self.fabric.setup(self.plain, optimizer)
         self.network.train()
-        self.step = self.skipped = self.in_a_row = self._reported = 0
+        self.step = self.skipped = self.in_a_row = self._summed = 0
         self.metrics: dict[str, float] = {}
         self._sums: dict[str, Tensor] = {}
         self._cache = Cache(data.val, config.cache_bytes)
-        saved = _newest_state(config, self.folder)
+        saved = self._newest_state()
         self.feed = Feed(config, data.train, self.share, self.fabric.device, int(saved["step"]) if saved else 0)
         if saved:
             self._load(saved)
-        self._saved_at = self._validated_at = self.step if saved else -1
-        self._summed_from = self.step
+        self._saved_at, self._validated_at = self.step, -1
         self.board = Board(self.folder / "logs", self.step) if self.tells else None
         if self.tells:
             watcher.begin(self.step, config.steps)
+            if precision_of(config) != config.precision:
+                watcher.note(f"{config.network} loses quality in {config.precision}; trained in {precision_of(config)}")
 
     def wants_stop(self) -> bool:
         """Whether any process was asked to end."""
-        wanted = self.watcher.wants_stop()
-        if self.fabric.world_size == 1:
-            return wanted
-        asked = self.fabric.all_reduce(torch.tensor(float(wanted), device=self.fabric.device), reduce_op="sum")
-        return float(torch.as_tensor(asked)) > 0.0
+        return any_of(self.fabric, self.watcher.wants_stop())
 
     def is_due(self, every: int) -> bool:
         """Whether something that is done every so many steps, and at the end, is to be done now."""
@@ -156,17 +151,25 @@ class _Run:
         if norm is not None and bool(torch.isfinite(norm)):  # after the reduction: all processes see the same
             self.optimizer.step()
             self.in_a_row = 0
+            average_buffers(self.fabric, self.plain)
             _average(self.averaged, self.plain, min(self.config.ema, (1.0 + self.step) / (10.0 + self.step)))
+            self._add_up(parts)
         else:
             self._leave_out()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        for name, part in parts.items():
-            self._sums[name] = self._sums.get(name, torch.zeros((), device=part.device)) + part.detach()
         if self.tells:
             self.watcher.advance(self.step)
 
+    def _add_up(self, parts: dict[str, Tensor]) -> None:
+        for name, part in parts.items():
+            self._sums[name] = self._sums.get(name, torch.zeros((), device=part.device)) + part.detach()
+        self._summed += 1
+
     def _leave_out(self) -> None:
+        if scales_loss(self.fabric):
+            self.optimizer.step()  # leaves the weights alone, and has the loss scaled up less from now on
+        _copy_buffers(self.averaged, self.plain)  # running statistics would never recover
         self.skipped, self.in_a_row = self.skipped + 1, self.in_a_row + 1
         if self.in_a_row >= self.config.patience:
             raise TrainingError(
@@ -176,16 +179,12 @@ class _Run:
 
     def tell_scalars(self) -> None:
         """Tell the means of the losses since this was last done, and what else changes."""
-        steps = self.step - self._summed_from
-        summed = {name: value / steps for name, value in self._sums.items()}
-        reduced = self.fabric.all_reduce(summed) if self.fabric.world_size > 1 else summed
-        means = {f"loss/{name}": float(value) for name, value in dict(reduced).items()}
+        means = {f"loss/{name}": float(value) / self._summed for name, value in self._sums.items()}
         means |= {"rate": learning_rate_at(self.step - 1, self.config), "skipped": float(self.skipped)}
-        self._tell(means | {"waiting": self.feed.waiting()})
-        self._sums, self._summed_from = {}, self.step
-        for line in self.feed.bad()[self._reported :] if self.tells else []:
+        self._tell(mean_over(self.fabric, means | {"waiting": self.feed.waiting()}))
+        self._sums, self._summed = {}, 0
+        for line in self.feed.news_of_bad() if self.tells else []:
             self.watcher.note(f"left out: {line}")
-            self._reported += 1
 
     def tell_pictures(self, dark: Tensor, enhanced: Tensor, bright: Tensor) -> None:
         """Show what went in, what came out, and what should have."""
@@ -204,15 +203,16 @@ class _Run:
     def save(self) -> None:
         """Write a checkpoint with all that is needed to go on."""
         self._saved_at = self.step
-        if self.tells:
+        if self.board is not None:
+            self.board.flush()
             write_checkpoint(self._state(), self.folder, self.step, self.config.keep)
 
     def finish(self) -> None:
-        """Leave nothing undone, wherever the training ends."""
-        if self._validated_at != self.step or not self.metrics:
-            self.validate()
+        """Leave nothing undone; a training that was stopped ends at once, with a checkpoint."""
         if self._saved_at != self.step:
             self.save()
+        if self.step >= self.config.steps and self._validated_at != self.step:
+            self.validate()
         self.fabric.barrier()
 
     def close(self) -> None:
@@ -237,6 +237,7 @@ class _Run:
             "step": self.step,
             "skipped": self.skipped,
             "data": self.feed.state_dict(),
+            "precision": self.fabric.strategy.precision.state_dict(),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all(),
         }
@@ -247,6 +248,8 @@ class _Run:
             self.averaged.load_state_dict(saved["ema"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.feed.load_state_dict(saved["data"])
+            if saved.get("precision"):
+                self.fabric.strategy.precision.load_state_dict(saved["precision"])
             torch.set_rng_state(saved["rng"])
             if len(saved.get("cuda_rng", ())) == torch.cuda.device_count():
                 torch.cuda.set_rng_state_all(saved["cuda_rng"])
@@ -254,35 +257,12 @@ class _Run:
             raise TrainingError(f"{newest(self.folder)}: does not fit: {error}") from error
         self.step, self.skipped = int(saved["step"]), int(saved["skipped"])
 
-
-def _start(config: TrainConfig) -> Fabric:
-    """Set the device, the precision and the processes up; under ``torchrun`` its environment says how many."""
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    precision = config.precision if find(config.network).supports_bfloat16 else "32-true"
-    devices = int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
-    nodes = int(os.environ.get("WORLD_SIZE", devices)) // devices
-    with _quiet():
-        try:
-            fabric = Fabric(accelerator=config.accelerator, devices=devices, num_nodes=nodes, precision=precision)
-            fabric.launch()
-        except (ValueError, RuntimeError) as error:
-            raise ConfigError(f"cannot start on {devices} of {config.accelerator}: {error}") from error
-    return fabric
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep to itself what Fabric says of its choice of devices."""
-    log = logging.getLogger("lightning_fabric")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
+    def _newest_state(self) -> dict[str, Any] | None:
+        saved = _newest_state(self.config, self.folder)
+        step = int(saved["step"]) if saved else 0
+        if mean_over(self.fabric, {"step": step}) != {"step": step}:
+            raise TrainingError(f"{self.folder}: the processes see different checkpoints; take a folder that all share")
+        return saved
 
 
 def _channels_last(network: Network) -> Network:
@@ -302,8 +282,13 @@ def _average(averaged: Network, network: Network, decay: float) -> None:
     """Move the averaged weights towards the present ones; buffers are taken over as they are."""
     for mine, theirs in zip(averaged.parameters(), network.parameters(), strict=True):
         mine.lerp_(theirs, 1.0 - decay)
-    for own, other in zip(averaged.buffers(), network.buffers(), strict=True):
-        own.copy_(other)
+    _copy_buffers(network, averaged)
+
+
+@torch.no_grad()
+def _copy_buffers(source: Network, target: Network) -> None:
+    for theirs, mine in zip(source.buffers(), target.buffers(), strict=True):
+        mine.copy_(theirs)
 
 
 def _newest_state(config: TrainConfig, folder: Path) -> dict[str, Any] | None:

@@ -83,7 +83,8 @@ def ssim(x: Tensor, y: Tensor, stride: int = 1) -> Tensor:
     var_x, var_y, covariance = xx - mean_x * mean_x, yy - mean_y * mean_y, xy - mean_x * mean_y
     luminance = (2.0 * mean_x * mean_y + _C1) / (mean_x * mean_x + mean_y * mean_y + _C1)
     structure = (2.0 * covariance + _C2) / (var_x + var_y + _C2)
-    return (luminance * structure).mean((1, 2, 3))
+    similarity: Tensor = luminance * structure
+    return similarity.mean((1, 2, 3))
 
 
 def _windowed(maps: Tensor, stride: int) -> Tensor:

@@ -37,7 +37,9 @@ class Sums:
         similarity = ssim(stored, reference).sum().item()
         off = stored.cpu().double() - reference.cpu().double()  # not every device computes in 64 bits
         ratios = -10.0 * off.square().mean((1, 2, 3)).clamp_min(_SMALLEST_ERROR).log10()
-        self.sums[self.kinds.index(kind)] += torch.tensor([ratios.sum().item(), similarity, len(ratios)], dtype=torch.float64)
+        self.sums[self.kinds.index(kind)] += torch.tensor(
+            [ratios.sum().item(), similarity, len(ratios)], dtype=torch.float64
+        )
 
     def means(self) -> dict[str, float]:
         """Return ``val/KIND/psnr`` in dB, ``val/KIND/ssim``, their PSNR averaged over kinds, and the pictures seen."""

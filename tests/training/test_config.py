@@ -1,0 +1,120 @@
+"""The configuration: TOML, words, original flags, and refusals."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import pytest
+
+from highbeam.errors import ConfigError, UsageError
+from highbeam.nets import NETWORKS, build
+from highbeam.training.config import FREE, LossWeights, TrainConfig, configure, load_config, parse_word
+from tests.conftest import ROOT
+
+CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
+
+
+def test_the_defaults_are_a_configuration() -> None:
+    config = load_config(None)
+    assert config == TrainConfig()
+    assert config.network in NETWORKS
+    assert config.late_crop >= config.crop
+    with pytest.raises(FrozenInstanceError):
+        config.steps = 3  # type: ignore[misc]
+
+
+def test_a_file_then_words_then_flags(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text('network = "can24"\nsteps = 10\ncrop = 64\n[loss]\nssim = 0.5\n[changes]\nwidth = 12\n')
+    config = load_config(path, ["steps=20", "loss.colour=0.1", "zoom=1.5"], {"steps": 30, "crop": None})
+    assert (config.network, config.steps, config.crop, config.zoom) == ("can24", 30, 64, 1.5)
+    assert (config.loss.ssim, config.loss.colour, config.loss.charbonnier) == (0.5, 0.1, 1.0)
+    assert config.changes == {"width": 12}
+
+
+def test_the_original_flags() -> None:
+    flags = {"batch_size": 3, "learning_rate": 0.1, "f_log_step": 4, "f_summary_step": 5, "f_save_step": 6}
+    config = load_config(None, (), flags | {"checkpoint_dir": "there"})
+    assert (config.batch_size, config.learning_rate, config.checkpoint_dir) == (3, 0.1, "there")
+    assert (config.log_every, config.summary_every, config.save_every) == (4, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("steps=5", ("steps", 5)),
+        ("flip = false", ("flip", False)),
+        ("network=unet-s", ("network", "unet-s")),
+        ('data=["a", "b"]', ("data", ["a", "b"])),
+        ("data=shards:/somewhere", ("data", "shards:/somewhere")),
+        ("late-crop=64", ("late_crop", 64)),
+        ("loss.ssim=1e-2", ("loss.ssim", 0.01)),
+        ("checkpoint_dir=a=b", ("checkpoint_dir", "a=b")),
+    ],
+)
+def test_words(word: str, expected: tuple[str, object]) -> None:
+    assert parse_word(word) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["stepz=4"], r"no key 'stepz'; did you mean 'steps'\? \(keys: network, changes, data"),
+        (["loss.sim=4"], "loss.sim: Unexpected keyword argument"),
+        (["steps=0"], "steps: Input should be greater than or equal to 1, got 0"),
+        (["steps=many"], "steps: Input should be a valid integer.*got 'many'"),
+        (["precision=bf17"], "precision: Input should be 'bf16-mixed'"),
+        (["loss.charbonnier=0", "loss.ssim=0", "loss.colour=0"], "at least one part of the loss needs a weight"),
+        (["loss.ssim=-1"], "loss.ssim: Input should be greater than or equal to 0"),
+        (["ema=1"], "ema: Input should be less than 1"),
+        (["steps"], "--set takes key=value, got 'steps'"),
+        (["=4"], "--set takes key=value, got '=4'"),
+        (["steps.more=1"], "steps"),
+        (["crop=8"], "crop: Input should be greater than or equal to 32"),
+        (["resume=perhaps"], "resume: Input should be 'auto' or 'never'"),
+    ],
+)
+def test_what_is_wrong_is_said(words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(None, words)
+    assert isinstance(caught.value, UsageError)
+
+
+def test_a_word_cannot_reach_into_what_is_no_table() -> None:
+    with pytest.raises(ConfigError, match=r"--set steps\.more: steps is no table"):
+        load_config(None, ["steps=3", "steps.more=1"])
+
+
+@pytest.mark.parametrize(("text", "message"), [("steps = ", "is not TOML"), ("step = 3", "no key 'step'")])
+def test_files_that_are_wrong(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"wrong\.toml.*{message}"):
+        load_config(path)
+    with pytest.raises(ConfigError, match=r"gone\.toml: cannot be read \(No such file"):
+        load_config(tmp_path / "gone.toml")
+
+
+def test_plain_values_make_the_same_configuration() -> None:
+    config = configure({"data": ["a", "b"], "loss": {"ssim": 0.3}, "changes": {"widths": [32, 64]}})
+    assert configure(config.plain()) == config
+    assert config.loss == LossWeights(ssim=0.3)
+
+
+def test_differences_leave_out_what_may_change() -> None:
+    one = configure({"data": "a"})
+    other = configure({"data": "b", "steps": 3, "crop": 64, "checkpoint_dir": "there", "threads": 2})
+    assert one.differences(other.plain()) == ["data", "crop"]
+    assert {field.name for field in fields(TrainConfig)} >= FREE
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_shipped_configurations_name_networks(path: Path) -> None:
+    config = load_config(path)
+    assert config.network == path.stem
+    build(config.network, **config.changes)
+
+
+def test_there_is_one_for_every_released_network() -> None:
+    assert {path.stem for path in CONFIGS} >= {"unet-s", "unet-m", "can24"}
