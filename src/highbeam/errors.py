@@ -9,6 +9,8 @@ The tree::
     │   ├── ArrayError             an array of a shape, dtype or range that no method takes
     │   ├── OutputError            where the result should go: a clash, an existing file, an input
     │   ├── UnknownDatasetError    no data set layout of that name
+    │   ├── UnknownMetricError     no metric of that name
+    │   ├── MetricError            what was given cannot be measured, or measurements that do not fit together
     │   ├── ConfigError            a configuration that cannot be read, or whose keys or values are wrong
     │   ├── RuntimeMissingError    what was asked to compute, a GPU or another runtime, is not here
     │   ├── NetworkError           no network of that name, or one that cannot be built as asked
@@ -45,6 +47,7 @@ __all__ = [
     "ExportError",
     "HighbeamError",
     "LayoutError",
+    "MetricError",
     "MissingHalfError",
     "NetworkError",
     "OptionError",
@@ -58,6 +61,7 @@ __all__ = [
     "TrainingError",
     "UnknownDatasetError",
     "UnknownMethodError",
+    "UnknownMetricError",
     "UnsupportedPictureError",
     "UsageError",
     "WeightsError",
@@ -95,6 +99,14 @@ class OutputError(UsageError):
 
 class UnknownDatasetError(UsageError):
     """There is no layout of that name; the message lists the right ones and the nearest."""
+
+
+class UnknownMetricError(UsageError):
+    """There is no metric of that name; the message lists the right ones and the nearest."""
+
+
+class MetricError(UsageError):
+    """A metric lacks what it needs, or measurements do not fit together; the message names them."""
 
 
 class NetworkError(UsageError):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -21,9 +24,10 @@ from numpy.typing import NDArray
 
 import highbeam
 from highbeam.errors import ArrayError, OptionError, RuntimeMissingError, UnknownMethodError, WeightsError
+from highbeam.machine import usable_cpus
 from highbeam.methods import runtimes
 from highbeam.methods.network import NetworkOptions, enhance_with_file, run, tiles
-from highbeam.methods.runtimes import runner_of
+from highbeam.methods.runtimes import Facts, Runner, runner_of
 from highbeam.nets import Network, export_onnx, reflect_to
 from tests.nets.common import stirred, tiny_can, tiny_unet
 
@@ -111,6 +115,53 @@ def test_inputs_are_left_alone_and_results_are_new(folder: Path) -> None:
     assert out.flags.writeable
 
 
+class Echo(Runner):
+    """Gives back what it is given, and keeps it."""
+
+    def __init__(self, pixels: str, stride: int, reach: int) -> None:
+        self.facts = Facts("echo", pixels, stride, reach, 0)
+        self.seen: list[NDArray[Any]] = []
+
+    def _run(self, fed: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        self.seen.append(fed["pixels"][0])
+        return {"enhanced": fed["pixels"]}
+
+
+@given(
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
+    stride=st.sampled_from([1, 4, 32]),
+    dtype=st.sampled_from(["uint8", "float32"]),
+)
+def test_padding_is_the_networks_own(height: int, width: int, stride: int, dtype: str) -> None:
+    pixels = picture(height, width).astype(dtype)
+    echo = Echo(dtype, stride, 0)
+    np.testing.assert_array_equal(run(echo, pixels, 4.0), pixels)
+    padded = reflect_to(torch.from_numpy(pixels).permute(2, 0, 1), stride).permute(1, 2, 0)
+    np.testing.assert_array_equal(echo.seen[0], padded.numpy())
+
+
+@given(height=st.integers(1, 90), width=st.integers(1, 90), reach=st.integers(0, 20))
+def test_tiles_are_put_back_where_they_were(height: int, width: int, reach: int) -> None:
+    pixels = picture(height, width)
+    echo = Echo("uint8", 8, reach)
+    np.testing.assert_array_equal(run(echo, pixels, 0.0015), pixels)
+    assert all(side % 8 == 0 for part in echo.seen for side in part.shape[:2])
+
+
+def test_a_picture_that_fits_is_not_copied() -> None:
+    pixels, echo = picture(64, 96), Echo("uint8", 32, 40)
+    out = run(echo, pixels, 4.0)
+    assert np.shares_memory(echo.seen[0], pixels), "on the way in"
+    assert np.shares_memory(out, echo.seen[0]), "on the way out"
+
+
+def test_slices_and_mirrored_views_are_taken_as_they_look(folder: Path) -> None:
+    method, pixels = highbeam.load(str(folder / "unet.onnx")), picture(128, 192)
+    for view in (pixels[::2, ::2], pixels[:, ::-1], pixels[..., ::-1], pixels.transpose(1, 0, 2)):
+        np.testing.assert_array_equal(method(view), method(view.copy()))
+
+
 @given(height=st.integers(1, 40), width=st.integers(1, 40), overlap=st.integers(0, 3), megapixels=st.floats(1e-4, 3e-3))
 def test_tiles_cover_everything_once(height: int, width: int, overlap: int, megapixels: float) -> None:
     stride = 4
@@ -148,7 +199,9 @@ def test_runners_are_kept_by_all_that_decides_the_result(folder: Path, tmp_path:
     moved = tmp_path / "net.onnx"
     moved.write_bytes(path.read_bytes())
     before = runner_of(moved, "onnxruntime", "float32", 1)
+    times = moved.stat().st_atime_ns, moved.stat().st_mtime_ns
     moved.write_bytes((folder / "can.onnx").read_bytes())
+    os.utime(moved, ns=times)
     assert runner_of(moved, "onnxruntime", "float32", 1).facts.name == "can"
     assert before.facts.name == "unet"
 
@@ -170,15 +223,12 @@ def test_one_is_loaded_where_several_threads_ask(folder: Path, tmp_path: Path) -
 def test_a_gpu_that_is_not_there_is_never_replaced_in_silence(folder: Path) -> None:
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this machine has a CUDA build of onnxruntime")
-    method = highbeam.load(str(folder / "unet.onnx"), runtime="cuda")
     with pytest.raises(RuntimeMissingError, match="runtime=cuda needs a CUDA build of onnxruntime.*onnxruntime-gpu"):
-        method(picture(8, 8))
+        highbeam.load(str(folder / "unet.onnx"), runtime="cuda")
 
 
 def test_a_session_that_fell_back_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A CUDA build on a machine without a GPU gives a CPU session and a line in a log."""
-    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
     whole = onnxruntime.InferenceSession
     monkeypatch.setattr(
         onnxruntime, "InferenceSession", lambda path, options, providers: whole(path, options, providers=providers[-1:])
@@ -201,15 +251,45 @@ def test_openvino_agrees_with_onnxruntime(folder: Path) -> None:
     assert np.abs(found - enhance_with_file(folder / "unet.onnx", deep, NetworkOptions())).max() < 1e-3
 
 
+def test_openvino_works_on_as_many_pictures_as_threads_leave_cpus_for(folder: Path) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed (extra openvino)")
+    for threads, streams in ((0, 1), (1, usable_cpus()), (usable_cpus(), 1), (1 + usable_cpus(), 1)):
+        runner = runner_of(folder / "can.onnx", "openvino", "float32", threads)
+        assert isinstance(runner, runtimes._OpenVino)
+        assert runner._compiled.get_property("NUM_STREAMS") == streams
+
+
+def test_openvino_gives_the_same_bytes_from_any_thread(folder: Path) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed (extra openvino)")
+    pixels = picture(64, 96)
+    runner = runner_of(folder / "unet.onnx", "openvino", "float32", 1)
+    first, again = runner(pixels)[0], runner(255 - pixels)[0]
+    assert not np.shares_memory(first, again), "a result stays as it is when the next one is made"
+    with ThreadPoolExecutor(4) as pool:
+        for out, _ in pool.map(runner, [pixels, 255 - pixels] * 4):
+            assert np.array_equal(out, first) or np.array_equal(out, again)
+
+
+def test_bfloat16_is_near_and_refused_where_the_cpu_has_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed (extra openvino)")
+    pixels, path = picture(64, 96), str(folder / "unet.onnx")
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        near = highbeam.load(path, runtime="openvino", precision="bfloat16")(pixels)
+        assert np.abs(near.astype(int) - highbeam.load(path)(pixels)).mean() < 3.0
+    monkeypatch.setattr(openvino.Core, "get_property", lambda *_: ["FP32"])
+    with pytest.raises(OptionError, match="this CPU has no such arithmetic; leave precision out"):
+        highbeam.load(path, runtime="openvino", precision="bfloat16")
+
+
 def test_openvino_that_is_not_there_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(RuntimeMissingError, match=r"pip install 'highbeam\[openvino\]'"):
-        runner_of(folder / "can.onnx", "openvino", "float32", 3)
+        highbeam.load(str(folder / "can.onnx"), runtime="openvino")
 
 
 def test_a_precision_that_a_runtime_does_not_have_is_refused(folder: Path) -> None:
     with pytest.raises(OptionError, match="precision=bfloat16 needs runtime=openvino"):
-        highbeam.load(str(folder / "unet.onnx"), precision="bfloat16")(picture(8, 8))
+        highbeam.load(str(folder / "unet.onnx"), precision="bfloat16")
 
 
 @pytest.mark.parametrize(
@@ -232,8 +312,36 @@ def test_files_that_are_no_networks(folder: Path, tmp_path: Path) -> None:
     onnx.save(foreign, tmp_path / "foreign.onnx")
     with pytest.raises(WeightsError, match="does not say 'highbeam.name'; export it with `highbeam export`"):
         highbeam.load(str(tmp_path / "foreign.onnx"))(picture(8, 8))
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match=r"gone\.onnx: cannot be read"):
         runner_of(tmp_path / "gone.onnx", "onnxruntime", "float32", 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("stride", "four", "says what it cannot mean .*'four'.*; export it again"),
+        ("stride", "0", "takes other things than it says"),
+        ("reach", "-1", "takes other things than it says"),
+        ("scene", "7", "takes other things than it says"),
+        ("pixels", "float32", "takes other things than it says"),
+        ("pixels", "bits", "takes other things than it says"),
+    ],
+)
+def test_files_that_say_other_than_they_are(folder: Path, tmp_path: Path, key: str, value: str, message: str) -> None:
+    model = onnx.load(folder / "can.onnx")
+    for entry in model.metadata_props:
+        if entry.key == f"highbeam.{key}":
+            entry.value = value
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(WeightsError, match=rf"odd\.onnx: {message}"):
+        highbeam.load(str(tmp_path / "odd.onnx"))(picture(8, 8))
+
+
+def test_a_failing_gpu_is_not_replaced_in_the_middle_of_the_work(folder: Path) -> None:
+    """onnxruntime would go over to the CPU by itself."""
+    runner = runner_of(folder / "can.onnx", "onnxruntime", "float32", 1)
+    assert isinstance(runner, runtimes._OnnxRuntime)
+    assert not runner._session._enable_fallback
 
 
 def test_threads_are_divided_among_workers(folder: Path) -> None:
@@ -269,3 +377,22 @@ def test_the_scene_of_a_tiled_picture_has_no_seams(folder: Path) -> None:
     for before, after in pairwise((0, *borders)):
         inside = steps[before + 1 : after - 1]
         assert steps[after - 1] <= inside.max() + 1.0
+
+
+def test_tiles_come_near_to_one_pass_over_the_whole(folder: Path, night: NDArray[np.uint8]) -> None:
+    """A dark sky over a lit road, whose tiles have little in common."""
+    pixels = np.asarray(cv2.resize(night, (1280, 768), interpolation=cv2.INTER_CUBIC), np.uint8)
+    for name in ("unet", "can"):
+        runner = runner_of(folder / f"{name}.onnx", "onnxruntime", "float32", 1)
+        whole, tiled = run(runner, pixels, 4.0), run(runner, pixels, 0.3)
+        assert cv2.PSNR(whole, tiled) >= 45.0, name
+        np.testing.assert_array_equal(run(runner, pixels, 0.3), tiled)
+
+
+def test_deep_pictures_are_tiled_too(folder: Path, night: NDArray[np.uint8]) -> None:
+    pixels = np.asarray(cv2.resize(night, (640, 384)), np.uint16) * np.uint16(257)
+    options = NetworkOptions(tile=0.25)
+    whole = enhance_with_file(folder / "can.onnx", pixels[:380, :630], options)
+    tiled = enhance_with_file(folder / "can.float32.onnx", np.tile(pixels, (2, 2, 1)), options)
+    assert whole.dtype == tiled.dtype == np.uint16
+    assert np.abs(whole[:360, :600].astype(int) - tiled[:360, :600]).max() <= 66, "a 1000th of white"

@@ -64,7 +64,7 @@ def pair_folder(folder: Path, count: int = 4) -> Path:
     return folder
 
 
-def tiny(data: Path | str, folder: Path, **more: Any) -> TrainConfig:
+def tiny(data: Path | str, folder: Path, /, **more: Any) -> TrainConfig:
     """A training of seconds on one thread of the CPU."""
     values: dict[str, Any] = {
         "network": "unet-s",

@@ -6,10 +6,12 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from highbeam.errors import TrainingError
 from highbeam.training.boards import Board, sheet
 
 
@@ -42,8 +44,35 @@ def test_what_a_stopped_run_wrote_further_on_is_hidden(tmp_path: Path) -> None:
             board.scalars(step, {"x": value})
         board.close()
     values = {event.step: event.value for event in read(tmp_path).Scalars("x")}
-    assert values[3] == 1.0
-    assert values[8] == 2.0
+    assert [values[step] for step in range(1, 9)] == [1.0] * 4 + [2.0] * 4
+    assert len(values) == len(read(tmp_path).Scalars("x"))
+
+
+def test_what_is_flushed_is_there_before_the_end(tmp_path: Path) -> None:
+    board = Board(tmp_path, 0)
+    board.scalars(1, {"x": 1.0})
+    board.flush()
+    assert len(read(tmp_path).Scalars("x")) == 1
+    board.close()
+
+
+def test_a_disk_that_takes_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "logs").touch()
+    with pytest.raises(TrainingError, match=r"logs: cannot be written to \(.+\); make room"):
+        Board(tmp_path / "logs", 0)
+    board = Board(tmp_path / "other", 0)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for method in ("add_scalar", "flush"):
+        monkeypatch.setattr(board._writer, method, full)
+    with pytest.raises(TrainingError, match="other: cannot be written to .No space left on device.; make room"):
+        board.scalars(1, {"x": 1.0})
+    with pytest.raises(TrainingError, match="make room"):
+        board.flush()
+    monkeypatch.undo()
+    board.close()
 
 
 def test_sheets_show_four_at_most_and_stay_in_range() -> None:

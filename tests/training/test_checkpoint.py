@@ -65,6 +65,32 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
     assert first.read_bytes() == before
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk(tmp_path: Path) -> None:
+    """The file under its temporary name is a device that takes nothing."""
+    write_checkpoint(state(), tmp_path, 1, keep=1)
+    (tmp_path / ".step-00000002.pt.part").symlink_to("/dev/full")
+    with pytest.raises(TrainingError, match=r"step-00000002\.pt: cannot be written \(No space left on device\)"):
+        write_checkpoint(state(), tmp_path, 2, keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001.pt"]
+
+
+def test_what_torch_says_of_a_disk_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failed(*_: object) -> None:
+        raise RuntimeError("[enforce fail at inline_container.cc] . failed writing\nand a long trace")
+
+    monkeypatch.setattr(torch, "save", failed)
+    with pytest.raises(TrainingError, match=r"cannot be written \(\[enforce fail .* failed writing\); make room"):
+        write_checkpoint(state(), tmp_path, 2, keep=1)
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / ".step-00000007.pt.part").write_bytes(b"half")
+    (tmp_path / ".else.part").touch()
+    write_checkpoint(state(), tmp_path, 8, keep=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".else.part", "step-00000008.pt"]
+
+
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TrainingError, match="file: is no folder"):
@@ -102,9 +128,10 @@ def test_damage_is_told(tmp_path: Path) -> None:
     torch.save({"model": {}}, path)
     with pytest.raises(TrainingError, match="is no checkpoint of a training: without network, changes, ema"):
         read_checkpoint(path)
-    torch.save([1, 2], path)
-    with pytest.raises(TrainingError, match="is no checkpoint"):
-        read_checkpoint(path)
+    for wrong in ([1, 2], state(step="3"), state(config=[]), state(model=torch.zeros(2))):
+        torch.save(wrong, path)
+        with pytest.raises(TrainingError, match="is no checkpoint"):
+            read_checkpoint(path)
 
 
 def test_the_network_comes_back() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from highbeam.errors import ConfigError, UsageError
 from highbeam.nets import NETWORKS, build
-from highbeam.training.config import FREE, LossWeights, TrainConfig, configure, load_config, parse_word
+from highbeam.training.config import FREE, LossWeights, TrainConfig, as_toml, configure, load_config, parse_word
 from tests.conftest import ROOT
 
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
@@ -61,7 +61,9 @@ def test_words(word: str, expected: tuple[str, object]) -> None:
     ("words", "message"),
     [
         (["stepz=4"], r"no key 'stepz'; did you mean 'steps'\? \(keys: network, changes, data"),
-        (["loss.sim=4"], "loss.sim: Unexpected keyword argument"),
+        (["loss.sim=4"], r"no key 'loss\.sim'; did you mean 'ssim'\? \(keys: charbonnier, ssim"),
+        (["learning_rate=inf"], "learning_rate: Input should be a finite number, got inf"),
+        (["seed=9223372036854775808"], "seed: Input should be less than"),
         (["steps=0"], "steps: Input should be greater than or equal to 1, got 0"),
         (["steps=many"], "steps: Input should be a valid integer.*got 'many'"),
         (["precision=bf17"], "precision: Input should be 'bf16-mixed'"),
@@ -102,10 +104,32 @@ def test_plain_values_make_the_same_configuration() -> None:
     assert config.loss == LossWeights(ssim=0.3)
 
 
+def test_lists_and_tuples_are_the_same() -> None:
+    one = configure({"data": "a", "changes": {"widths": (16, 24)}})
+    other = configure({"data": ["a"], "changes": {"widths": [16, 24]}})
+    assert one.differences(other.plain()) == other.differences(one.plain()) == []
+    build("unet-s", **other.changes | {"encoder": [0, 1], "decoder": [1]})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"data": ["a b", 'quo"ted', "sla\\sh", "日本"], "learning_rate": 1e-7, "flip": False},
+        {"loss": {"gradient": 0.5}, "changes": {"widths": [32, 64], "norm": "batch", "hidden": 0.25}},
+    ],
+)
+def test_a_configuration_is_written_as_it_is_read(tmp_path: Path, values: dict[str, object]) -> None:
+    config = configure(values)
+    (tmp_path / "a.toml").write_text(as_toml(config), encoding="utf-8")
+    assert load_config(tmp_path / "a.toml") == config
+
+
 def test_differences_leave_out_what_may_change() -> None:
     one = configure({"data": "a"})
     other = configure({"data": "b", "steps": 3, "crop": 64, "checkpoint_dir": "there", "threads": 2})
     assert one.differences(other.plain()) == ["data", "crop"]
+    assert one.differences({}) == [key for key in one.plain() if key not in FREE]
     assert {field.name for field in fields(TrainConfig)} >= FREE
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from highbeam.datasets import Cache, Share
-from highbeam.errors import ConfigError, DatasetError
-from highbeam.training.feeding import Crops, Feed, find_data, validation
+from highbeam.datasets import Cache, Entry, Share
+from highbeam.datasets.decoding import Halves, decode_entry
+from highbeam.errors import ConfigError, DatasetError, OptionError
+from highbeam.training.feeding import Crops, Feed, check_crops, find_data, validation
 from tests.training.common import day_folder, pair_folder, tiny
 
 CPU = torch.device("cpu")
@@ -74,8 +75,6 @@ def test_two_processes_share_a_step(days: Path, tmp_path: Path) -> None:
         feed.close()
     assert all(len(part) == 1 for part in ones)
     assert both.shape[0] == 2
-    with pytest.raises(ConfigError, match="2 crops in a step cannot be divided among 3 processes"):
-        Feed(config, entries, Share(0, 3), CPU)
 
 
 def test_pairs_are_taken_as_they_are(tmp_path: Path) -> None:
@@ -131,5 +130,61 @@ def test_a_bad_picture_is_left_out_and_named(tmp_path: Path) -> None:
     for step in range(6):
         feed.pairs(step)
     feed.close()
-    assert len(feed.bad()) == 1
-    assert "bad.png" in feed.bad()[0]
+    (told,) = feed.news_of_bad()
+    assert "bad.png: " in told
+    assert feed.news_of_bad() == []
+
+
+def test_pictures_are_decoded_once_and_named_once_across_the_change_of_crops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = day_folder(tmp_path / "days", 3)
+    (root / "00.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
+    decoded = []
+
+    def counted(entry: Entry) -> Halves:
+        decoded.append(entry.name)
+        return decode_entry(entry)
+
+    monkeypatch.setattr("highbeam.datasets.loader.decode_entry", counted)
+    config = tiny(root, tmp_path / "run")
+    feed = Feed(config, find_data(config).train, Share(), CPU)
+    told = []
+    for step in range(8):
+        feed.pairs(step)
+        told += feed.news_of_bad()
+    feed.close()
+    assert feed.crops.side == 48
+    assert len(told) == 1
+    assert len(decoded) == len(set(decoded)) == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "world", "message"),
+    [
+        ({"crop": 34}, 1, r"crop must be a multiple of unet-s's stride, 4, got 34"),
+        ({"late_crop": 50}, 1, r"late_crop must be a multiple"),
+        ({"batch_size": 3}, 2, r"batch_size: 3 crops cannot be divided among 2 processes"),
+        ({"late_batch_size": 3}, 2, r"late_batch_size: 3 crops cannot be divided"),
+    ],
+)
+def test_crops_that_will_not_do_are_refused_before_the_first(
+    tmp_path: Path, more: dict[str, int], world: int, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_crops(tiny("a", tmp_path, **more), 4, world)
+    if "late" in message:
+        check_crops(tiny("a", tmp_path, late_share=0.0, **more), 4, world)
+
+
+def test_small_validation_crops_are_refused_where_nothing_would_be_left(tmp_path: Path) -> None:
+    config = tiny("a", tmp_path, crop=64, late_crop=64)
+    check_crops(config, 32, 1)
+    with pytest.raises(ConfigError, match="eval_crop must be at least unet-s's stride, 64, got 48"):
+        check_crops(config, 64, 1)
+
+
+@pytest.mark.parametrize("key", ["preset", "eval_presets"])
+def test_unknown_nights_are_refused_before_anything_is_looked_for(tmp_path: Path, key: str) -> None:
+    with pytest.raises(OptionError, match="strete.*did you mean 'street'"):
+        find_data(tiny("gone", tmp_path, **{key: "strete"}))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from highbeam.errors import ConfigError, NetworkError, TrainingError
-from highbeam.training import load_config, newest, read_checkpoint, restore, train
+from highbeam.nets import find
+from highbeam.training import load_config, loop, newest, read_checkpoint, restore, train
 from highbeam.training.config import TrainConfig
+from highbeam.training.feeding import Feed
 from highbeam.training.loop import learning_rate_at
+from highbeam.training.losses import losses
+from tests.nets.common import stirred, tiny_unet
 from tests.training.common import Notes, day_folder, pair_folder, same_weights, tiny
 
 
@@ -129,26 +137,127 @@ def test_a_checkpoint_of_other_data_is_refused(days: Path, tmp_path: Path) -> No
 def test_steps_that_are_not_finite_are_left_out_and_then_stop(
     days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from highbeam.training import loop
-
-    whole, calls = loop.losses, []
+    calls: list[int] = []
 
     def broken(enhanced: torch.Tensor, *rest: object) -> dict[str, torch.Tensor]:
         calls.append(1)
         factor = float("nan") if len(calls) in bad else 1.0
-        return {name: part * factor for name, part in whole(enhanced, *rest).items()}  # type: ignore[arg-type]
+        return {name: part * factor for name, part in losses(enhanced, *rest).items()}  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop, "losses", broken)
-    bad = {2, 4, 5}
-    result = train(tiny(days, tmp_path / "some", patience=3))
-    assert result.skipped == 3
+    monkeypatch.setattr("highbeam.training.loop.losses", broken)
+    bad = {2, 4, 5, 6}
+    notes = Notes()
+    result = train(tiny(days, tmp_path / "some", patience=4), notes)
+    assert result.skipped == 4
+    assert notes.series("skipped") == [1, 2, 4, 4]
+    told = [(step, values["loss/total"]) for step, values in notes.told if "loss/total" in values]
+    assert [step for step, _ in told] == [2, 4, 8], "steps 5 and 6 were both left out"
+    assert all(math.isfinite(value) for _, value in told)
     state = read_checkpoint(result.checkpoint or Path())
-    assert state["skipped"] == 3
+    assert state["skipped"] == 4
     assert all(value.isfinite().all() for value in state["model"].values())
     calls.clear()
     bad = set(range(3, 100))
     with pytest.raises(TrainingError, match="step 4: the loss or its gradient was not finite 3 times in a row; lower"):
         train(tiny(days, tmp_path / "all", patience=3))
+
+
+def test_running_statistics_forget_what_was_not_finite(
+    days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Feed.pairs
+
+    def poisoned(feed: Feed, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        dark, bright = whole(feed, step)
+        return (dark * float("nan") if step == 1 else dark), bright
+
+    monkeypatch.setattr(Feed, "pairs", poisoned)
+    result = train(tiny(days, tmp_path, network="can24", changes={"width": 8, "dilations": [1, 2, 1]}, steps=3))
+    state = read_checkpoint(result.checkpoint or Path())
+    assert result.skipped == 1
+    for kind in ("model", "ema"):
+        assert all(value.isfinite().all() for value in state[kind].values())
+    assert state["model"]["first.norm.batch.num_batches_tracked"] == 2
+
+
+def test_a_scaled_loss_that_overflows_is_scaled_less(
+    days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 16 bits the first steps overflow as a matter of course; what the scale has come to is in the checkpoint."""
+
+    def halved(config: TrainConfig) -> Fabric:
+        torch.set_num_threads(config.threads)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**32)
+        return Fabric(accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu", scaler=scaler))
+
+    monkeypatch.setattr("highbeam.training.loop.start", halved)
+    result = train(tiny(days, tmp_path, precision="16-mixed", steps=24, patience=30))
+    assert 2 < result.skipped < 24
+    state = read_checkpoint(result.checkpoint or Path())
+    assert state["precision"]["scale"] == 2.0 ** (32 - result.skipped)
+    assert all(value.isfinite().all() for value in state["model"].values())
+    again = train(tiny(days, tmp_path, precision="16-mixed", steps=28, patience=30))
+    assert again.skipped == result.skipped, "the scale goes on where it was"
+
+
+def test_weights_are_averaged_the_faster_the_younger_they_are() -> None:
+    averaged, network = tiny_unet(), stirred(tiny_unet())
+    before = [value.clone() for value in averaged.parameters()]
+    loop._average(averaged, network, 0.9)
+    for old, mine, theirs in zip(before, averaged.parameters(), network.parameters(), strict=True):
+        assert torch.allclose(mine, 0.9 * old + 0.1 * theirs, atol=1e-6)
+
+
+def test_only_kernels_decay() -> None:
+    network = tiny_unet()
+    kernels, others = loop._parameter_groups(network, 0.25)
+    assert (kernels["weight_decay"], others["weight_decay"]) == (0.25, 0.0)
+    assert min(value.ndim for value in kernels["params"]) == 2
+    assert max(value.ndim for value in others["params"]) == 1
+    assert len(kernels["params"]) + len(others["params"]) == len(list(network.parameters()))
+
+
+def test_stopped_at_once_it_does_not_validate_first(days: Path, tmp_path: Path) -> None:
+    part = train(tiny(days, tmp_path / "part"), Notes(stop_at=3))
+    assert (part.step, part.metrics) == (3, {})
+    nothing = train(tiny(days, tmp_path / "nothing"), Notes(stop_at=0))
+    assert (nothing.step, nothing.checkpoint) == (0, None)
+    assert newest(tmp_path / "nothing") is None
+
+
+def test_checkpoints_from_before_there_were_more_keys_are_gone_on_from(days: Path, tmp_path: Path) -> None:
+    straight = train(tiny(days, tmp_path / "straight"))
+    part = train(tiny(days, tmp_path / "part"), Notes(stop_at=4))
+    state = read_checkpoint(part.checkpoint or Path())
+    for key in ("precision", "cuda_rng"):
+        del state[key]
+    torch.save(state, part.checkpoint or Path())
+    whole = train(tiny(days, tmp_path / "part"))
+    one, other = (read_checkpoint(result.checkpoint or Path()) for result in (straight, whole))
+    assert same_weights(one, other)
+
+
+def test_a_network_that_loses_quality_is_trained_in_32_bits_and_that_is_said(
+    days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = replace(find("unet-s"), supports_bfloat16=False)
+    monkeypatch.setattr("highbeam.training.processes.find", lambda _: row)
+    notes, exact = Notes(), Notes()
+    train(tiny(days, tmp_path / "a", steps=2, precision="bf16-mixed"), notes)
+    train(tiny(days, tmp_path / "b", steps=2), exact)
+    assert notes.texts == ["unet-s loses quality in bf16-mixed; trained in 32-true"]
+    assert notes.series("loss/total") == exact.series("loss/total")
+    assert exact.texts == []
+
+
+def test_bad_pictures_are_named_to_whoever_looks_on(tmp_path: Path) -> None:
+    root = day_folder(tmp_path / "days", 2)
+    (root / "bad.png").write_bytes(b"nothing of the kind")
+    notes = Notes()
+    train(tiny(root, tmp_path / "run", val_data=[], steps=6), notes)
+    (told,) = notes.texts
+    assert told.startswith("left out: ")
+    assert "bad.png: " in told
 
 
 def test_what_cannot_start(days: Path, tmp_path: Path) -> None:
@@ -157,6 +266,11 @@ def test_what_cannot_start(days: Path, tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="cannot start on 1 of cuda"):
             train(tiny(days, tmp_path, accelerator="cuda"))
+    with pytest.raises(ConfigError, match="crop must be a multiple of unet-s's stride, 4, got 33"):
+        train(tiny(days, tmp_path, crop=33))
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match="file: is no folder"):
+        train(tiny(days, tmp_path / "file"))
     assert newest(tmp_path) is None
 
 

@@ -96,6 +96,6 @@ def test_only_parts_with_a_weight_are_computed_and_all_add_up() -> None:
 def test_values_past_white_are_pulled_back() -> None:
     white = torch.ones(1, 3, 16, 16)
     over = (white * 1.5).requires_grad_()
-    own.total(own.losses(over, white, LossWeights()), LossWeights()).backward()  # type: ignore[no-untyped-call]
+    own.total(own.losses(over, white, LossWeights()), LossWeights()).backward()
     assert over.grad is not None
     assert over.grad.mean() > 0

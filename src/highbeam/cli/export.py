@@ -32,11 +32,7 @@ def export(
     """
     from highbeam.cli import terminal
 
-    if output.suffix != ".onnx":
-        raise OutputError(f"{output}: an exported network ends in .onnx")
-    for place in (output, output.with_suffix(".float32.onnx"), output.with_suffix(".safetensors")):
-        if place.exists() and not overwrite:
-            raise OutputError(f"{place}: exists; pass --overwrite to replace it")
+    _check(checkpoint, output, pixels, overwrite=overwrite)
     try:
         from highbeam.training.exporting import export as export_files
         from highbeam.training.exporting import load_trained
@@ -46,3 +42,15 @@ def export(
         raise UsageError(f"export needs {error.name}; install the extra: pip install 'highbeam[train]'") from error
     for report in export_files(load_trained(checkpoint), output, pixels=pixels):
         terminal.say(str(report))
+
+
+def _check(checkpoint: Path, output: Path, pixels: str, *, overwrite: bool) -> None:
+    """Refuse places that results must not take, before any work."""
+    if output.suffix != ".onnx":
+        raise OutputError(f"{output}: an exported network ends in .onnx")
+    places = [output, output.with_suffix(".safetensors")]
+    for place in (*places, output.with_suffix(".float32.onnx")) if pixels == "both" else places:
+        if place.exists() and checkpoint.exists() and place.samefile(checkpoint):
+            raise OutputError(f"{place}: is the checkpoint itself; choose another name for -o")
+        if place.exists() and not overwrite:
+            raise OutputError(f"{place}: exists; pass --overwrite to replace it")

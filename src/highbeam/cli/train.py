@@ -11,7 +11,7 @@ import typer
 from highbeam.errors import UsageError
 
 if TYPE_CHECKING:
-    from highbeam.training import TrainConfig
+    from highbeam.training import Result, TrainConfig
 
 __all__ = ["train"]
 
@@ -93,13 +93,22 @@ def train(
 
     with terminal.stop_on_signals() as stop, watching(stop, quiet=quiet) as watcher:
         result = training.train(found, watcher)
-    if as_json and result.checkpoint is not None:
-        ended = {"checkpoint": str(result.checkpoint), "step": result.step, "skipped": result.skipped}
-        terminal.say(json.dumps(ended | {"metrics": result.metrics}))
-    elif result.checkpoint is not None and not quiet:
-        terminal.note(f"{result.checkpoint}: step {result.step} of {found.steps}")
+    if result.checkpoint is not None:  # of several processes, the first alone has one
+        _tell(result, found.steps, as_json=as_json, quiet=quiet)
     if stop.signal:
         raise typer.Exit(stop.exit_code)
+
+
+def _tell(result: Result, steps: int, *, as_json: bool, quiet: bool) -> None:
+    from highbeam.cli import terminal
+
+    if as_json:
+        ended = {"checkpoint": str(result.checkpoint), "step": result.step, "skipped": result.skipped}
+        terminal.say(json.dumps(ended | {"metrics": result.metrics}))
+    elif result.step < steps:
+        terminal.note(f"stopped at step {result.step} of {steps}; the same command goes on from {result.checkpoint}")
+    elif not quiet:
+        terminal.note(f"trained: `highbeam export {result.checkpoint} -o NAME.onnx` makes a method of it")
 
 
 def _import() -> Any:  # noqa: ANN401 - the room, which must not be imported before it is wanted

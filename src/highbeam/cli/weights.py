@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from highbeam.weights import Weights
 
 __all__ = ["weights"]
@@ -19,24 +21,38 @@ _Verify = Annotated[bool, typer.Option("--verify", help="Hold every file against
 def weights(as_json: _Json = False, verify: _Verify = False) -> None:
     """List the trained networks: size, licence, what they were trained with, and what was measured.
 
-    Exit code 0; with --verify 1 if a file is damaged.
+    Exit code 0; with --verify 1 if a file is damaged, each of which is named.
     """
     from dataclasses import asdict
 
     from highbeam.cli import terminal
-    from highbeam.weights import FOLDER, catalog
-    from highbeam.weights import verify as hold
+    from highbeam.weights import catalog
 
     rows = catalog()
-    if verify:
-        for row in rows.values():
-            for file in row.files.values():
-                hold(FOLDER / file.file, file.sha256)
+    wrong = _wrong(rows.values()) if verify else []
     if as_json:
         terminal.say(json.dumps({name: asdict(row) for name, row in rows.items()}, indent=2))
-        return
-    terminal.say("\n\n".join(_described(name, row) for name, row in rows.items()))
-    terminal.say(f"\n{len(rows)} networks" + (", every file is the released one" if verify else ""))
+    else:
+        sections = [_described(name, row) for name, row in rows.items()]
+        kept = ", every file is the released one" if verify and not wrong else ""
+        terminal.say("\n\n".join([*sections, f"{len(rows)} networks{kept}"]))
+    for reason in wrong:
+        terminal.complain(reason)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _wrong(rows: Iterable[Weights]) -> list[str]:
+    """Say of every file that is not as it should be what is wrong with it."""
+    from highbeam.errors import WeightsError
+    from highbeam.weights import FOLDER, verify
+
+    reasons = []
+    for file in (file for row in rows for file in row.files.values()):
+        try:
+            verify(FOLDER / file.file, file.sha256)
+        except WeightsError as error:
+            reasons.append(str(error))
+    return reasons
 
 
 def _described(name: str, row: Weights) -> str:

@@ -7,6 +7,7 @@ handed in, which lets the tiles of a large picture agree with each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass as plain_dataclass
 from itertools import pairwise
@@ -24,12 +25,12 @@ from highbeam.methods.base import Pixels, from_unit, to_unit
 from highbeam.methods.runtimes import Runner, runner_of
 from highbeam.weights import path_of
 
-__all__ = ["PASSES", "NetworkOptions", "Tile", "enhance_bundled", "enhance_with_file", "run", "tiles"]
+__all__ = ["NetworkOptions", "Tile", "enhance_bundled", "enhance_with_file", "run", "tiles"]
 
 _Scene: TypeAlias = NDArray[np.float32]
 
-PASSES = 4
-"""Times that the scene of a tiled picture is measured: tiles see each other's statistics from the second on."""
+_STRIPS, _NARROWEST = 6, 128
+"""Strips in each picture that a scene is measured on, and their least width in pixels: every joint is a false edge."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class NetworkOptions:
     threads: Annotated[int, Field(ge=0, le=1024, description="of the arithmetic on a CPU; 0 for all; no unit")] = 0
     tile: Annotated[
         float, Field(ge=0.25, le=1000, description="larger pictures go through in overlapping tiles of it; megapixels")
-    ] = 4.0
+    ] = 9.0
 
 
 @plain_dataclass(frozen=True, slots=True)
@@ -144,21 +145,27 @@ def _run_tiled(runner: Runner, padded: Pixels, megapixels: float) -> Pixels:
 
 
 def _scene_of(runner: Runner, padded: Pixels, megapixels: float) -> _Scene:
-    """Average the tiles' measurements, each pass with the scene of the one before.
+    """Measure the scene of a picture that is too large for one pass.
 
-    A layer's statistics depend on the layers before it, which in a first pass each tile normalises by its own. Every
-    pass hands on what was averaged, and so comes nearer to what one pass over the whole picture would measure.
+    Tiles are no use for it: each normalises by its own statistics what the layers behind measure, and a sky has others
+    than a road. So upright strips are dealt out like cards into a few pictures, each of which is much like the whole,
+    and what these measure is averaged by area. Measuring once more with the average handed in would make it worse.
     """
-    scene: _Scene | None = None
-    for _ in range(PASSES):
-        total, area = np.zeros(runner.facts.scene), 0
-        for tile in tiles(padded.shape[0], padded.shape[1], runner.facts.stride, 0, megapixels):
-            part = np.ascontiguousarray(padded[tile.rows, tile.columns])
-            measured = runner(part, scene, 1.0)[1].astype(np.float64)
-            total += measured * (part.shape[0] * part.shape[1])
-            area += part.shape[0] * part.shape[1]
-        scene = (total / area).astype(np.float32)
-    return np.asarray(scene, np.float32)
+    total, area = np.zeros(runner.facts.scene), 0
+    for dealt in _dealt(padded, runner.facts.stride, megapixels):
+        total += runner(dealt)[1].astype(np.float64) * dealt.size
+        area += dealt.size
+    return np.asarray(total / area, np.float32)
+
+
+def _dealt(padded: Pixels, stride: int, megapixels: float) -> Iterator[Pixels]:
+    """Deal the strips of a picture out into pictures of at most so many megapixels, near enough."""
+    height, width = padded.shape[:2]
+    count = math.ceil(height * width / (megapixels * 1e6))
+    strip = max(_NARROWEST, width // (_STRIPS * count)) // stride * stride or stride
+    strips = [padded[:, left : left + strip] for left in range(0, width, strip)]
+    for first in range(min(count, len(strips))):
+        yield np.concatenate(strips[first::count], axis=1)
 
 
 def tiles(height: int, width: int, stride: int, overlap: int, megapixels: float) -> Iterator[Tile]:

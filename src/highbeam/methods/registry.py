@@ -16,6 +16,7 @@ from highbeam.errors import OptionError, UnknownMethodError, nearest
 from highbeam.machine import usable_cpus
 from highbeam.methods import clahe, exposure_fusion, finish, gamma, network, retinex
 from highbeam.methods.base import MethodSpec, Pixels, check_pixels
+from highbeam.methods.runtimes import check_available
 from highbeam.weights import catalog
 
 _Options = TypeVar("_Options")
@@ -199,6 +200,7 @@ def load(
     Raises:
         UnknownMethodError: there is no such method.
         OptionError: there is no such option, or a value is out of its range.
+        RuntimeMissingError: the runtime that a network is to run on is not here.
     """
     spec = find(name)
     known = [option.name for option in (*fields(spec.options), *fields(_Shared))]
@@ -206,7 +208,10 @@ def load(
         if option not in known:
             raise OptionError(f"{name} has no option {option!r}{nearest(option, known)} (options: {', '.join(known)})")
     shared = _bind(name, _Shared, {"strength": strength, "protect_highlights": protect_highlights})
-    return Enhancer(spec, _bind(name, spec.options, options), shared.strength, shared.protect_highlights)
+    own = _bind(name, spec.options, options)
+    if isinstance(own, network.NetworkOptions):
+        check_available(own.runtime, own.precision)
+    return Enhancer(spec, own, shared.strength, shared.protect_highlights)
 
 
 def _bind(name: str, kind: type[_Options], values: Mapping[str, object]) -> _Options:

@@ -1,4 +1,4 @@
-"""Full-reference metrics: how near a picture is to the one it should be.
+"""Full-reference metrics of differences and structure: how near a picture is to the one it should be.
 
 Both arrays are ``(H, W, 3)`` RGB of one dtype, as methods take them: ``uint8``, ``uint16`` or ``float32`` in [0, 1].
 White, L below, is decided by the dtype: 255, 65535 or 1. All sums are made in ``float64``.
@@ -7,23 +7,22 @@ White, L below, is decided by the dtype: 255, 65535 or 1. All sums are made in `
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from highbeam.errors import ArrayError
-from highbeam.methods.base import Pixels, check_pixels, full_scale
+from highbeam.methods.base import Pixels
+from highbeam.metrics.base import Double, check_pair, check_sides, luma, to_double
 
-__all__ = ["psnr", "ssim"]
-
-_Double: TypeAlias = NDArray[np.float64]
+__all__ = ["ms_ssim", "psnr", "psnr_y", "ssim", "ssim_y"]
 
 _WINDOW = 11
 _SIGMA = 1.5
-_K1 = 0.01
-_K2 = 0.03
+_C1 = 0.01**2
+_C2 = 0.03**2
+_SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_MULTISCALE_SIDE = (_WINDOW - 1) * 2 ** (len(_SCALES) - 1) + 1
 
 
 def psnr(pixels: Pixels, reference: Pixels) -> float:
@@ -35,9 +34,22 @@ def psnr(pixels: Pixels, reference: Pixels) -> float:
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype.
     """
-    _check_pair(pixels, reference)
-    error = float(np.mean(np.square(np.subtract(pixels, reference, dtype=np.float64))))
-    return math.inf if error == 0.0 else 10.0 * math.log10(full_scale(pixels) ** 2 / error)
+    check_pair(pixels, reference)
+    return _decibels(to_double(pixels), to_double(reference))
+
+
+def psnr_y(pixels: Pixels, reference: Pixels) -> float:
+    """Peak signal-to-noise ratio of the luma Y' of BT.601 over its full range; else as :func:`psnr`.
+
+    Figures made with the studio range of 16 to 235, as MATLAB's ``rgb2ycbcr`` has it, are 1.3 dB higher.
+    """
+    check_pair(pixels, reference)
+    return _decibels(luma(pixels), luma(reference))
+
+
+def _decibels(x: Double, y: Double) -> float:
+    error = float(np.mean(np.square(x - y)))
+    return math.inf if error == 0.0 else -10.0 * math.log10(error)
 
 
 def ssim(pixels: Pixels, reference: Pixels) -> float:
@@ -53,37 +65,72 @@ def ssim(pixels: Pixels, reference: Pixels) -> float:
     Raises:
         ArrayError: as for :func:`psnr`, or a side shorter than the window.
     """
-    _check_pair(pixels, reference)
-    if min(pixels.shape[:2]) < _WINDOW:
-        raise ArrayError(f"SSIM needs at least {_WINDOW} pixels along each side, got {pixels.shape[:2]}")
-    white = full_scale(pixels)
-    channels = zip(cv2.split(pixels), cv2.split(reference), strict=True)
-    return float(np.mean([_channel_ssim(x.astype(np.float64), y.astype(np.float64), white) for x, y in channels]))
+    check_pair(pixels, reference)
+    check_sides(pixels, _WINDOW, "SSIM")
+    return float(np.mean([np.prod(_terms(x, y), axis=0).mean() for x, y in _channels(pixels, reference)]))
 
 
-def _channel_ssim(x: _Double, y: _Double, white: float) -> float:
-    c1, c2 = (_K1 * white) ** 2, (_K2 * white) ** 2
-    mean_x, mean_y = _local_mean(x), _local_mean(y)
-    var_x = _local_mean(x * x) - mean_x**2
-    var_y = _local_mean(y * y) - mean_y**2
-    covariance = _local_mean(x * y) - mean_x * mean_y
-    luminance = (2.0 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    structure = (2.0 * covariance + c2) / (var_x + var_y + c2)
+def ssim_y(pixels: Pixels, reference: Pixels) -> float:
+    """Structural similarity of the luma Y' of BT.601, as the paper has it; else as :func:`ssim`."""
+    check_pair(pixels, reference)
+    check_sides(pixels, _WINDOW, "SSIM")
+    luminance, structure = _terms(luma(pixels), luma(reference))
     return float(np.mean(luminance * structure))
 
 
-def _local_mean(x: _Double) -> _Double:
+def ms_ssim(pixels: Pixels, reference: Pixels) -> float:
+    """Structural similarity at five scales, the mean over the channels.
+
+    MS-SSIM = l_5 ** w_5 prod_j cs_j ** w_j with w = 0.0448, 0.2856, 0.3001, 0.2363, 0.1333 from fine to coarse:
+    Z. Wang, E. P. Simoncelli, A. C. Bovik, "Multi-scale structural similarity for image quality assessment", Asilomar
+    2003, eq. 7 and section 3.2. Each scale is the one before, averaged over 2 x 2 pixels; an odd last row or column is
+    repeated. As the authors' software has it, each term is first averaged over the picture, at the coarsest scale the
+    product of both. A mean below 0, which has no real power, counts as 0.
+
+    Returns:
+        In [0, 1]; 1 is reached only by equal pictures.
+
+    Raises:
+        ArrayError: as for :func:`psnr`, or a side below 161 pixels, so that the window does not fit the coarsest scale.
+    """
+    check_pair(pixels, reference)
+    check_sides(pixels, _MULTISCALE_SIDE, "MS-SSIM")
+    return float(np.mean([_channel_ms_ssim(x, y) for x, y in _channels(pixels, reference)]))
+
+
+def _channel_ms_ssim(x: Double, y: Double) -> float:
+    value = 1.0
+    for scale, weight in enumerate(_SCALES):
+        if scale:
+            x, y = _halve(x), _halve(y)
+        luminance, structure = _terms(x, y)
+        last = scale == len(_SCALES) - 1
+        value *= max(float(np.mean(luminance * structure if last else structure)), 0.0) ** weight
+    return value
+
+
+def _halve(x: Double) -> Double:
+    padded = np.pad(x, [(0, side % 2) for side in x.shape], mode="edge")
+    return np.asarray((padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) / 4.0)
+
+
+def _channels(pixels: Pixels, reference: Pixels) -> Iterator[tuple[Double, Double]]:
+    for x, y in zip(cv2.split(pixels), cv2.split(reference), strict=True):
+        yield to_double(x), to_double(y)
+
+
+def _terms(x: Double, y: Double) -> tuple[Double, Double]:
+    """Return the luminance term, and contrast times structure, at all places where the whole window fits."""
+    mean_x, mean_y = _local_mean(x), _local_mean(y)
+    square_x, square_y, product = mean_x * mean_x, mean_y * mean_y, mean_x * mean_y
+    variances = _local_mean(x * x + y * y) - (square_x + square_y)
+    covariance = _local_mean(x * y) - product
+    luminance = (2.0 * product + _C1) / (square_x + square_y + _C1)
+    return luminance, (2.0 * covariance + _C2) / (variances + _C2)
+
+
+def _local_mean(x: Double) -> Double:
     """Return the Gaussian mean at all places where the whole window fits, ``(H - 10, W - 10)``."""
     kernel = cv2.getGaussianKernel(_WINDOW, _SIGMA, cv2.CV_64F)
     edge = _WINDOW // 2
     return np.asarray(cv2.sepFilter2D(x, cv2.CV_64F, kernel, kernel))[edge:-edge, edge:-edge]
-
-
-def _check_pair(pixels: Pixels, reference: Pixels) -> None:
-    check_pixels(pixels)
-    check_pixels(reference)
-    if pixels.shape != reference.shape or pixels.dtype != reference.dtype:
-        raise ArrayError(
-            f"expected two pictures of one shape and dtype, got {pixels.shape} {pixels.dtype}"
-            f" and {reference.shape} {reference.dtype}"
-        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,6 +25,8 @@ from highbeam.nets import Network, build
 __all__ = ["checkpoints", "make_folder", "newest", "read_checkpoint", "restore", "write_checkpoint"]
 
 _NAME = re.compile(r"step-(\d{8})\.pt")
+_DAMAGED: tuple[type[Exception], ...] = (pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, RuntimeError)
+_DAMAGED += (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # what bytes that mean else end in
 _NEEDED = {"network": str, "changes": dict, "model": dict, "ema": dict, "config": dict, "step": int}
 
 
@@ -98,10 +101,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         TrainingError: it cannot be read, is damaged, or is no checkpoint of a training.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        file = path.open("rb")
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    try:
+        with file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of pickles that are not its own before it refuses them
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except _DAMAGED as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(f"{path}: is damaged or no checkpoint ({told}); take another one, or delete it") from error
     held = state if isinstance(state, dict) else {}

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from highbeam.errors import TrainingError
+from highbeam.errors import ExportError, TrainingError
 from highbeam.nets import ExportReport, Network, export_onnx
 from highbeam.pictures import write_bytes
 from highbeam.training.checkpoint import read_checkpoint, restore
@@ -66,17 +66,19 @@ def export(trained: Trained, path: Path, *, pixels: PixelKinds = "both", name: s
         How far each file is from the network.
 
     Raises:
-        ExportError: a file computes something else; it is not written.
-        OSError: a file cannot be written.
+        ExportError: a file computes something else, or cannot be written; it is not there then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     network, label = halved(trained.network), name or trained.name
+    twin = path if pixels == "float32" else path.with_suffix(".float32.onnx")
     reports = []
-    if pixels in {"uint8", "both"}:
-        reports.append(export_onnx(network, path, name=label, pixels="uint8"))
-    if pixels in {"float32", "both"}:
-        twin = path if pixels == "float32" else path.with_suffix(".float32.onnx")
-        reports.append(export_onnx(network, twin, name=label, pixels="float32"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if pixels in {"uint8", "both"}:
+            reports.append(export_onnx(network, path, name=label, pixels="uint8"))
+        if pixels in {"float32", "both"}:
+            reports.append(export_onnx(network, twin, name=label, pixels="float32"))
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written ({error.strerror}); check the folder and its space") from error
     save_weights(trained, path.with_suffix(".safetensors"))
     return reports
 
@@ -91,7 +93,7 @@ def halved(network: Network) -> Network:
 
 
 def save_weights(trained: Trained, path: Path) -> None:
-    """Write a network as safetensors, big tensors in 16 bits.
+    """Write a network as safetensors, big tensors in 16 bits; the same network gives the same bytes.
 
     Raises:
         PictureWriteError: the disk does not take it.
@@ -101,7 +103,21 @@ def save_weights(trained: Trained, path: Path) -> None:
         for key, value in trained.network.state_dict().items()
     }
     facts = {"network": trained.name, "changes": json.dumps(trained.changes), "step": str(trained.step)}
-    write_bytes(save(tensors, facts), path, overwrite=True)
+    write_bytes(_in_one_order(save(tensors, facts)), path, overwrite=True)
+
+
+def _in_one_order(encoded: bytes) -> bytes:
+    """Sort the metadata of a safetensors file, which the library writes in an order that changes from call to call.
+
+    The file starts with the length of its header in 8 bytes, and the header is JSON, filled up with spaces to a
+    multiple of 8.
+    """
+    end = 8 + int.from_bytes(encoded[:8], "little")
+    header = json.loads(encoded[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    words = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    words += b" " * (-len(words) % 8)
+    return len(words).to_bytes(8, "little") + words + encoded[end:]
 
 
 def _read_safetensors(path: Path) -> Mapping[str, Any]:

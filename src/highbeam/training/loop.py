@@ -131,7 +131,7 @@ class _Run:
 
     def wants_stop(self) -> bool:
         """Whether any process was asked to end."""
-        return any_of(self.fabric, self.watcher.wants_stop())
+        return any_of(self.fabric, wish=self.watcher.wants_stop())
 
     def is_due(self, every: int) -> bool:
         """Whether something that is done every so many steps, and at the end, is to be done now."""
@@ -251,8 +251,8 @@ class _Run:
             if saved.get("precision"):
                 self.fabric.strategy.precision.load_state_dict(saved["precision"])
             torch.set_rng_state(saved["rng"])
-            if len(saved.get("cuda_rng", ())) == torch.cuda.device_count():
-                torch.cuda.set_rng_state_all(saved["cuda_rng"])
+            if torch.cuda.device_count() == len(states := saved.get("cuda_rng", [])):
+                torch.cuda.set_rng_state_all(states)
         except (RuntimeError, KeyError, ValueError, TypeError, UsageError) as error:
             raise TrainingError(f"{newest(self.folder)}: does not fit: {error}") from error
         self.step, self.skipped = int(saved["step"]), int(saved["skipped"])

@@ -56,7 +56,7 @@ def scales_loss(fabric: Fabric) -> bool:
     return isinstance(precision, MixedPrecision) and precision.scaler is not None
 
 
-def any_of(fabric: Fabric, wish: bool) -> bool:  # noqa: FBT001 - the wish is all there is to it
+def any_of(fabric: Fabric, *, wish: bool) -> bool:
     """Whether any process wishes something; every process gets the same answer."""
     return mean_over(fabric, {"wish": float(wish)})["wish"] > 0.0
 

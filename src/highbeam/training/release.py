@@ -11,20 +11,25 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from highbeam.errors import HighbeamError, WeightsError
+from highbeam.methods import METHODS
 from highbeam.nets import find
 from highbeam.pictures import write_bytes
 from highbeam.training.exporting import Trained, export, load_trained
-from highbeam.weights import CATALOG, FOLDER, Kind, WeightFile, Weights, read_catalog
+from highbeam.weights import CATALOG, FOLDER, Kind, WeightFile, Weights, catalog, read_catalog
 
 __all__ = ["as_toml", "main", "release"]
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def release(trained: Trained, name: str, card: Mapping[str, Any], folder: Path = FOLDER) -> Weights:
@@ -37,9 +42,22 @@ def release(trained: Trained, name: str, card: Mapping[str, Any], folder: Path =
         folder: of the weights.
 
     Raises:
+        WeightsError: the name is none for a network, or a classical method's.
+        ValidationError: the card lacks something, or has what no row has; nothing was written.
         ExportError: a file computes something else.
-        ValidationError: the card lacks something.
     """
+    if not _NAME.fullmatch(name):
+        raise WeightsError(f"{name!r} is no name for a network; take small letters and digits, with dashes between")
+    if name in METHODS and name not in catalog():
+        raise WeightsError(f"{name!r} is a method already; choose another name")
+    facts = {
+        "source": find(trained.name).source,
+        "architecture": trained.name,
+        "changes": trained.changes,
+        "parameters": sum(parameter.numel() for parameter in trained.network.parameters()),
+        "files": {},
+    }
+    row = TypeAdapter(Weights).validate_python(dict(card) | facts)
     path = folder / f"{name}.onnx"
     export(trained, path, name=name)
     places: dict[Kind, Path] = {
@@ -47,14 +65,7 @@ def release(trained: Trained, name: str, card: Mapping[str, Any], folder: Path =
         "float32": path.with_suffix(".float32.onnx"),
         "safetensors": path.with_suffix(".safetensors"),
     }
-    facts = {
-        "source": find(trained.name).source,
-        "architecture": trained.name,
-        "changes": trained.changes,
-        "parameters": sum(parameter.numel() for parameter in trained.network.parameters()),
-        "files": {kind: _described(place) for kind, place in places.items()},
-    }
-    row = TypeAdapter(Weights).validate_python(dict(card) | facts)
+    row = replace(row, files={kind: _described(place) for kind, place in places.items()})
     rows = dict(read_catalog(folder / CATALOG.name)) | {name: row}
     write_bytes(as_toml(rows).encode(), folder / CATALOG.name, overwrite=True)
     return row
@@ -92,7 +103,11 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("card", type=Path)
     words = parser.parse_args()
-    row = release(load_trained(words.checkpoint), words.name, tomllib.loads(words.card.read_text(encoding="utf-8")))
+    try:
+        card = tomllib.loads(words.card.read_text(encoding="utf-8"))
+        row = release(load_trained(words.checkpoint), words.name, card)
+    except (HighbeamError, OSError, ValueError) as error:
+        parser.exit(1, f"error: {error}\n")
     for kind, file in row.files.items():
         print(f"{kind:12} {file.size:>9,} bytes  {file.file}")  # noqa: T201 - a tool for the terminal
 

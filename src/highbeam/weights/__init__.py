@@ -34,12 +34,12 @@ class WeightFile:
     """One file of a network.
 
     Attributes:
-        file: its name in the folder.
+        file: its name in the folder, without a path.
         sha256: of its bytes, in hexadecimal.
         size: bytes.
     """
 
-    file: str
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     size: Annotated[int, Field(gt=0)]
 
