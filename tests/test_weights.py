@@ -45,7 +45,7 @@ def trained() -> Trained:
 
 def test_every_shipped_file_is_the_released_one() -> None:
     rows = catalog()
-    assert {"unet-s", "unet-m", "can24"} <= set(rows)
+    assert {"unet-s", "unet-m"} <= set(rows)
     for row in rows.values():
         assert set(row.files) == {"uint8", "float32", "safetensors"}
         for file in row.files.values():

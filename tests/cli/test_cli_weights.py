@@ -11,9 +11,10 @@ import torch
 from highbeam import weights as room
 from highbeam.methods.runtimes import runner_of
 from highbeam.training.exporting import load_trained, save_weights
+from highbeam.training.release import release
 from highbeam.weights import catalog, read_catalog
 from tests.cli.conftest import Command, in_process_of_its_own
-from tests.test_weights import CARD, release, trained
+from tests.test_weights import CARD, trained
 
 
 def test_the_list(command: Command) -> None:

@@ -64,7 +64,7 @@ def test_a_fixed_curve_is_explained_by_the_input_and_opposite_motion_is_not() ->
     assert flicker(curve, source) < 0.25
     assert flicker_ratio(curve, source) == pytest.approx(0.5, rel=0.05)
     against = [np.float32(0.4) - frame for frame in source]
-    assert flicker(against, source) == pytest.approx(100 * 0.0125 / 0.196, rel=0.05)
+    assert flicker(against, source) == pytest.approx(100 * 0.015 / 0.196, rel=1e-3)
 
 
 def test_wavering_drives_flicker_more_the_more_they_waver(night: Clip) -> None:

@@ -29,7 +29,7 @@ def _camera(kind: str) -> Picture:
 
 
 def _blurred(picture: Picture) -> list[Picture]:
-    return [picture, *(np.asarray(cv2.GaussianBlur(picture, (0, 0), s), np.uint8) for s in (1.0, 1.5, 2.5))]
+    return [picture, *(np.asarray(cv2.GaussianBlur(picture, (0, 0), s), np.uint8) for s in (1.5, 2.0, 2.5))]
 
 
 def _noisy(picture: Picture) -> list[Picture]:

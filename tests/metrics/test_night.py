@@ -89,7 +89,7 @@ def test_the_noise_of_a_rendered_sensor_is_found() -> None:
     scene = make_scene(4)
     noisy, clean = (render(scene, 144, 256, exposure=3.0, noise_seed=seed).image for seed in (1, None))
     assert noise_amplification(noisy, clean) > 1.3
-    assert noise_level(noisy, noisy) > 2 * noise_level(clean, clean)
+    assert noise_level(noisy, noisy) > 1.2 * noise_level(clean, clean)  # which has texture
 
 
 @pytest.mark.parametrize("metric", [noise_amplification, noise_level])

@@ -21,7 +21,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for name, seeds in (("a", range(6)), ("b", range(6, 9))):
         (root / name).mkdir()
         for seed in seeds:
-            write(Picture(render(make_scene(seed), 192, 384, time="day").image), root / name / f"{seed}.png")
+            write(Picture(render(make_scene(seed), 288, 480, time="day").image), root / name / f"{seed}.png")
         (root / name / "notes.txt").write_text("no picture")
     write(Picture(render(make_scene(1), 96, 96, time="day").image), root / "b" / "tiny.png")
     return [root / "a", root / "b"]

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from highbeam.metrics import naturalness
 from highbeam.errors import ArrayError, MetricError
 from highbeam.methods.base import Pixels
-from highbeam.metrics import METRICS, Accumulator, MetricSpec, measure
+from highbeam.metrics import METRICS, Accumulator, MetricSpec, measure, naturalness
 from highbeam.metrics.clips import optical_flow
 from highbeam.metrics.naturalness import load_model
 from tests.metrics import literal

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -67,7 +68,7 @@ def load_model(path: Path) -> Model:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             mean, covariance, counts = (np.asarray(arrays[key]) for key in ("mean", "covariance", "counts"))
-    except (OSError, KeyError, ValueError, EOFError) as error:
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise MetricError(f"{path}: holds no NIQE model ({error}); fit one by highbeam.metrics.niqe_fit") from error
     if mean.shape != (FEATURES,) or covariance.shape != (FEATURES, FEATURES) or counts.shape != (2,):
         raise MetricError(f"{path}: a NIQE model has {FEATURES} means and their covariance, got {mean.shape}")
