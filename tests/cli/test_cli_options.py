@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +13,6 @@ from highbeam.cli.options import (
     limits_of,
     method_options,
     pixel_count,
-    usable_cpus,
 )
 from highbeam.errors import OptionError, OutputError, UsageError
 from highbeam.methods import DEFAULT_METHOD, METHODS, find
@@ -96,12 +93,6 @@ def test_every_count_is_read_as_written(count: int) -> None:
 
 def test_without_a_count_the_limits_are_those_of_the_package() -> None:
     assert limits_of(None) == Limits()
-
-
-def test_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert usable_cpus() >= 1
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert usable_cpus() == os.cpu_count()
 
 
 def test_an_output_has_a_name() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from highbeam.errors import ArrayError
 from highbeam.methods.base import Pixels
-from highbeam.metrics import psnr, ssim
+from highbeam.metrics import ms_ssim, psnr, psnr_y, ssim, ssim_y
 
 _LOL = Path(__file__).parents[2].parent / "shared" / "data" / "lol" / "eval15"
 _WHITE = {"uint8": 255, "uint16": 65535, "float32": 1}
@@ -124,3 +124,50 @@ def test_a_real_dark_picture_is_far_from_its_reference() -> None:
     low, high = (np.asarray(Image.open(_LOL / half / "1.png").convert("RGB")) for half in ("low", "high"))
     assert 5.0 < psnr(low, high) < 12.0
     assert 0.0 < ssim(low, high) < 0.5
+
+
+def test_luma_is_that_of_bt_601() -> None:
+    black = np.zeros((12, 12, 3), np.uint8)
+    for channel, weight in enumerate((0.299, 0.587, 0.114)):
+        lit = black.copy()
+        lit[..., channel] = 255
+        assert psnr_y(lit, black) == pytest.approx(-20 * math.log10(weight))
+
+
+def test_the_studio_range_scores_higher_by_what_the_docstring_says() -> None:
+    a, b = (np.repeat(_noise(seed)[..., :1], 3, axis=2) for seed in (1, 2))
+    studio = [(16 + 219 * picture.astype(np.float32) / 255) / 255 for picture in (a, b)]
+    assert psnr(*studio) - psnr_y(a, b) == pytest.approx(20 * math.log10(255 / 219), abs=1e-4)
+
+
+def test_on_greys_luma_and_rgb_are_the_same() -> None:
+    a, b = (np.repeat(_noise(seed)[..., :1], 3, axis=2) for seed in (1, 2))
+    assert psnr_y(a, b) == pytest.approx(psnr(a, b), abs=1e-9)
+    assert ssim_y(a, b) == pytest.approx(ssim(a, b), abs=1e-9)
+
+
+def test_a_change_of_hue_at_equal_luma_is_not_seen_in_it() -> None:
+    grey = np.full((12, 12, 3), 0.5, np.float32)
+    tinted = grey + np.array([0.1, -0.1 * 0.299 / 0.587, 0.0], np.float32)
+    assert psnr(tinted, grey) < 30.0
+    assert psnr_y(tinted, grey) > 120.0
+    assert ssim_y(tinted, grey) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_five_scales_need_161_pixels() -> None:
+    assert ms_ssim(_noise(1, height=161, width=161), _noise(2, height=161, width=161)) < 1.0
+    with pytest.raises(ArrayError, match="MS-SSIM needs at least 161 pixels"):
+        ms_ssim(_noise(1, height=160, width=170), _noise(2, height=160, width=170))
+
+
+def test_a_negative_has_no_similarity_left() -> None:
+    picture = _noise(4, height=170, width=165)
+    assert ssim(255 - picture, picture) < 0.0
+    assert ms_ssim(255 - picture, picture) == 0.0
+
+
+def test_coarse_scales_forgive_grain() -> None:
+    clean = np.full((176, 176, 3), 120, np.uint8)
+    clean[:, 88:] = 60
+    noisy = np.clip(clean + 12 * np.random.default_rng(5).normal(size=clean.shape), 0, 255).astype(np.uint8)
+    assert ssim(noisy, clean) < ms_ssim(noisy, clean) < 1.0

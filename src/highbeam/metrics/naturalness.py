@@ -66,7 +66,7 @@ def load_model(path: Path) -> Model:
         MetricError: there is none, or the file holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             mean, covariance, counts = (np.asarray(arrays[key]) for key in ("mean", "covariance", "counts"))
     except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise MetricError(f"{path}: holds no NIQE model ({error}); fit one by highbeam.metrics.niqe_fit") from error
