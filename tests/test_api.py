@@ -27,7 +27,8 @@ from highbeam.errors import (
     UnknownMethodError,
     UsageError,
 )
-from highbeam.pictures import colour
+from highbeam.pictures import colourfrom highbeam.weights import catalog
+
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
@@ -47,7 +48,7 @@ def test_array_to_array(dtype: str, night: NDArray[np.uint8]) -> None:
 
 
 def test_the_default_method_is_used(night: NDArray[np.uint8]) -> None:
-    np.testing.assert_array_equal(highbeam.enhance(night), highbeam.load("exposure-fusion")(night))
+    np.testing.assert_array_equal(highbeam.enhance(night), highbeam.load(highbeam.methods.DEFAULT_METHOD)(night))
 
 
 def test_options_reach_the_method(night: NDArray[np.uint8]) -> None:
@@ -221,7 +222,8 @@ def test_unknown_methods_and_options_are_refused(night: NDArray[np.uint8]) -> No
 
 
 def test_methods_is_a_list_of_names_and_a_package() -> None:
-    assert highbeam.methods() == ("gamma", "clahe", "ssr", "msr", "msrcr", "msrcp", "exposure-fusion")
+    classical = ("gamma", "clahe", "ssr", "msr", "msrcr", "msrcp", "exposure-fusion")
+    assert highbeam.methods() == (*catalog(), *classical)
     code = "import highbeam, highbeam.methods.registry; from highbeam.methods import load; print(highbeam.methods()[1])"
     assert run(code).strip() == "clahe"
 
