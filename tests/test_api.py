@@ -27,8 +27,8 @@ from highbeam.errors import (
     UnknownMethodError,
     UsageError,
 )
-from highbeam.pictures import colourfrom highbeam.weights import catalog
-
+from highbeam.pictures import colour
+from highbeam.weights import catalog
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
