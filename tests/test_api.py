@@ -48,7 +48,7 @@ def test_array_to_array(dtype: str, night: NDArray[np.uint8]) -> None:
 
 
 def test_the_default_method_is_used(night: NDArray[np.uint8]) -> None:
-    np.testing.assert_array_equal(highbeam.enhance(night), highbeam.load(highbeam.methods.DEFAULT_METHOD)(night))
+    np.testing.assert_array_equal(highbeam.enhance(night), highbeam.load()(night))
 
 
 def test_options_reach_the_method(night: NDArray[np.uint8]) -> None:
