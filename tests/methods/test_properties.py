@@ -222,7 +222,7 @@ def test_wrong_arrays_are_refused(wrong: NDArray[Any], says: str) -> None:
 
 
 def test_a_wrong_name_says_what_is_right_and_nearest() -> None:
-    with pytest.raises(UnknownMethodError, match=r"no method 'msrcx'; did you mean 'msrc[rp]'\? \(methods: gamma, "):
+    with pytest.raises(UnknownMethodError, match=r"no method 'msrcx'; did you mean 'msrc[rp]'\? \(methods: .*gamma, "):
         load("msrcx")
     with pytest.raises(UnknownMethodError, match="no method 'zzzz' "):
         load("zzzz")
