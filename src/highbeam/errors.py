@@ -22,6 +22,7 @@ The tree::
     ├── TrainingError              a training cannot go on: a loss that is not finite, a checkpoint that does not fit
     ├── WeightsError               a trained network's file is missing, damaged, or not the released one
     ├── ExportError                a network could not be exported, or its file computes something else
+    ├── EvaluationError            what is to be measured is missing, cannot be read, or does not fit together
     └── PictureError               one picture could not be read or written; it names the file
         ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
         ├── PictureTooLargeError       more pixels, or a longer side, than the limits allow
@@ -44,6 +45,7 @@ __all__ = [
     "ConfigError",
     "DamagedPictureError",
     "DatasetError",
+    "EvaluationError",
     "ExportError",
     "HighbeamError",
     "LayoutError",
@@ -127,6 +129,10 @@ class TrainingError(HighbeamError):
 
 class RuntimeMissingError(UsageError):
     """What was asked to compute, a GPU or another runtime, is not here; the message says what to install."""
+
+
+class EvaluationError(HighbeamError):
+    """What is to be measured is missing, cannot be read, or does not fit together; the message names it."""
 
 
 class WeightsError(HighbeamError):

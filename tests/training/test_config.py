@@ -60,7 +60,7 @@ def test_words(word: str, expected: tuple[str, object]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["stepz=4"], r"no key 'stepz'; did you mean 'steps'\? \(keys: network, changes, data"),
+        (["stepz=4"], r"no key 'stepz'; did you mean 'steps'\? \(keys: network, changes, start_from"),
         (["loss.sim=4"], r"no key 'loss\.sim'; did you mean 'ssim'\? \(keys: charbonnier, ssim"),
         (["learning_rate=inf"], "learning_rate: Input should be a finite number, got inf"),
         (["seed=9223372036854775808"], "seed: Input should be less than"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -184,7 +185,17 @@ def test_small_validation_crops_are_refused_where_nothing_would_be_left(tmp_path
         check_crops(config, 64, 1)
 
 
-@pytest.mark.parametrize("key", ["preset", "eval_presets"])
-def test_unknown_nights_are_refused_before_anything_is_looked_for(tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize("change", [{"preset": "strete"}, {"eval_presets": "strete"}, {"mix": {"strete": 1.0}}])
+def test_unknown_nights_are_refused_before_anything_is_looked_for(tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match="strete.*did you mean 'street'"):
-        find_data(tiny("gone", tmp_path, **{key: "strete"}))
+        find_data(tiny("gone", tmp_path, **change))
+
+
+def test_a_mix_of_one_is_that_preset(days: Path, tmp_path: Path) -> None:
+    found = []
+    for change in ({"mix": {"gamma": 0.7}}, {"preset": "gamma"}):
+        config = tiny(days, tmp_path, **change)
+        feed = Feed(config, find_data(config).train, Share(), CPU)
+        found.append(feed.pairs(0)[1])
+        feed.close()
+    assert torch.equal(*found)  # the law keeps the day as it is, where the others put lamps into it

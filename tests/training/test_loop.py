@@ -260,6 +260,20 @@ def test_bad_pictures_are_named_to_whoever_looks_on(tmp_path: Path) -> None:
     assert "bad.png: " in told
 
 
+def test_weights_of_an_earlier_training_are_trained_further(days: Path, tmp_path: Path) -> None:
+    first = train(tiny(days, tmp_path / "first", steps=2)).checkpoint
+    assert first is not None
+    more = tiny(days, tmp_path / "more", steps=1, learning_rate=1e-12, start_from=str(first), ema=0.0)
+    second = train(more).checkpoint
+    assert second is not None
+    for name, weight in read_checkpoint(first)["ema"].items():
+        assert torch.allclose(weight, read_checkpoint(second)["model"][name], atol=1e-6), name
+    with pytest.raises(TrainingError, match="step-00000002.pt: holds another network than can24"):
+        train(tiny(days, tmp_path / "other", network="can24", changes={}, start_from=str(first)))
+    with pytest.raises(TrainingError, match=r"gone.pt: cannot be read"):
+        train(tiny(days, tmp_path / "gone", start_from=str(tmp_path / "gone.pt")))
+
+
 def test_what_cannot_start(days: Path, tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="no network 'unet-x'"):
         train(tiny(days, tmp_path, network="unet-x", changes={}))

@@ -77,7 +77,22 @@ def test_luma() -> None:
     assert torch.allclose(own.luma(X)[:, 0], torch.as_tensor(expected))
 
 
-@pytest.mark.parametrize("part", [own.charbonnier, own.gradient, own.colour, own.dissimilarity])
+def test_log_error() -> None:
+    errors = np.mean((X.numpy() - Y.numpy()) ** 2, axis=(1, 2, 3))
+    assert own.log_error(X, Y).item() == pytest.approx(float(np.mean(np.log10(1.0 + errors / 1e-4))), rel=1e-5)
+    assert own.log_error(X, X).item() == 0.0
+
+
+def test_a_hopeless_picture_does_not_rule_the_log_error() -> None:
+    x, y = X[:2].clone(), X[:2] + torch.tensor([0.01, 0.5])[:, None, None, None]
+    x.requires_grad_()
+    own.log_error(x, y).backward()
+    assert x.grad is not None
+    nearly, hopeless = x.grad.abs().mean((1, 2, 3)).tolist()
+    assert nearly > hopeless
+
+
+@pytest.mark.parametrize("part", [own.charbonnier, own.gradient, own.colour, own.dissimilarity, own.log_error])
 def test_gradients_are_right(part: object) -> None:
     x = noise(1, 3, 12, 13, seed=3).double().requires_grad_()
     y = noise(1, 3, 12, 13, seed=4).double()

@@ -20,6 +20,7 @@ __all__ = ["FREE", "LossWeights", "Precision", "TrainConfig", "as_toml", "config
 Precision: TypeAlias = Literal["bf16-mixed", "16-mixed", "32-true"]
 _Weight: TypeAlias = Annotated[float, Field(ge=0)]
 _Count: TypeAlias = Annotated[int, Field(ge=1)]
+_Share: TypeAlias = Annotated[float, Field(gt=0)]
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 FREE = frozenset(
@@ -38,12 +39,14 @@ class LossWeights:
         ssim: of 1 - SSIM of the luma.
         gradient: of the distance of the gradients.
         colour: of the distance of the colour differences, saturated places counting more.
+        psnr: of the logarithm of each picture's squared distance.
     """
 
     charbonnier: _Weight = 1.0
     ssim: _Weight = 0.15
     gradient: _Weight = 0.0
     colour: _Weight = 0.25
+    psnr: _Weight = 0.0
 
     @model_validator(mode="after")
     def _any(self) -> LossWeights:
@@ -59,10 +62,13 @@ class TrainConfig:
     Attributes:
         network: a name of :data:`highbeam.nets.NETWORKS`.
         changes: fields of the network's configuration to change.
+        start_from: a checkpoint or a ``.safetensors`` file of the same network, whose weights are trained further;
+            with none, from random ones.
         data: what to train with: folders, clips, globs, ``shards:ROOT`` or another ``LAYOUT:ROOT``. Single pictures are
             darkened on the fly, pairs are taken as they are. Entries of the splits val and test are left out.
         val_data: what to validate with; with none, the entries of ``data`` in the split val. Names are as for ``data``.
         preset: the nights that single pictures are darkened to.
+        mix: shares of presets, in place of the one.
         steps: of the optimiser, in all.
         batch_size: crops in a step, of all processes together.
         crop: side of a crop, pixels.
@@ -100,9 +106,11 @@ class TrainConfig:
 
     network: str = "unet-m"
     changes: dict[str, Any] = Field(default_factory=dict)
+    start_from: str = ""
     data: tuple[str, ...] = ()
     val_data: tuple[str, ...] = ()
     preset: str = "training"
+    mix: dict[str, _Share] = Field(default_factory=dict)
     steps: _Count = 20_000
     batch_size: _Count = 8
     crop: Annotated[int, Field(ge=32)] = 256
@@ -161,7 +169,7 @@ def _plain(value: object) -> object:
 def as_toml(config: TrainConfig) -> str:
     """Write a configuration as :func:`load_config` reads it."""
     plain = config.plain()
-    tables = {key: plain.pop(key) for key in ("loss", "changes")}
+    tables = {key: plain.pop(key) for key in ("loss", "mix", "changes")}
     blocks = [_lines(plain), *(f"\n[{key}]\n{_lines(table)}" for key, table in tables.items() if table)]
     return "\n".join(blocks)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,7 +51,7 @@ def find_data(config: TrainConfig) -> Data:
         OptionError: no such preset.
         DatasetError: a data set lacks something.
     """
-    for preset in {config.preset, *config.eval_presets} - {"training"}:
+    for preset in {config.preset, *config.mix, *config.eval_presets} - {"training"}:
         find_preset(preset)  # now, and not when the first pictures are validated
     if not config.data:
         raise ConfigError("no data to train with; name folders, clips or LAYOUT:ROOT, such as --data shards:shards")
@@ -120,7 +120,7 @@ class Feed:
             self.crops = wanted
             self._loader = self._open()
             self._loader.load_state_dict(position)
-        return darkened(next(self._loader), self._config.preset, self._config.seed, self._device)
+        return darkened(next(self._loader), self._config.preset, self._config.seed, self._device, self._config.mix)
 
     def waiting(self) -> float:
         """Return the share of the time since this was last asked that was spent waiting for data."""
@@ -164,8 +164,10 @@ class Feed:
         return Loader(self._entries, options, self._share, self._cache)
 
 
-def darkened(batch: Batch, preset: str, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Bring a batch to a device; single pictures are darkened there.
+def darkened(
+    batch: Batch, preset: str, seed: int, device: torch.device, mix: Mapping[str, float] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Bring a batch to a device; single pictures are darkened there, to nights of a preset or of a mix.
 
     The nights depend on the seed and the crops' running numbers alone: they are the same after a resume.
     """
@@ -173,7 +175,8 @@ def darkened(batch: Batch, preset: str, seed: int, device: torch.device) -> tupl
     if batch.low is not None:
         return _on(batch.low, device), bright
     generator = Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + int(batch.numbers[0]) + 1) % (1 << 63))
-    pair = darken(bright, sample(preset, len(bright), generator))
+    nights = sample("training", len(bright), generator, mix) if mix else sample(preset, len(bright), generator)
+    pair = darken(bright, nights)
     return pair.dark, pair.reference
 
 

@@ -16,6 +16,7 @@ from highbeam.nets import Network, build
 from highbeam.training.boards import Board
 from highbeam.training.checkpoint import make_folder, newest, read_checkpoint, write_checkpoint
 from highbeam.training.config import TrainConfig
+from highbeam.training.exporting import load_trained
 from highbeam.training.feeding import Data, Feed, check_crops, find_data, validation
 from highbeam.training.losses import losses, total
 from highbeam.training.processes import any_of, average_buffers, mean_over, precision_of, scales_loss, start
@@ -107,6 +108,7 @@ class _Run:
         self.share = Share(self.fabric.global_rank, self.fabric.world_size)
         torch.manual_seed(config.seed)
         self.plain = _channels_last(build(config.network, **config.changes))
+        self._start(config.start_from)
         self.averaged = build(config.network, **config.changes).requires_grad_(requires_grad=False)
         self.averaged.load_state_dict(self.plain.state_dict())
         _channels_last(self.averaged).to(self.fabric.device)
@@ -225,6 +227,15 @@ class _Run:
         if self.board is not None:
             self.board.scalars(self.step, values)
             self.watcher.scalars(self.step, values)
+
+    def _start(self, path: str) -> None:
+        """Take over the weights of an earlier training."""
+        if not path:
+            return
+        try:
+            self.plain.load_state_dict(load_trained(Path(path)).network.state_dict())
+        except RuntimeError as error:
+            raise TrainingError(f"{path}: holds another network than {self.config.network}: {error}") from error
 
     def _state(self) -> dict[str, Any]:
         return {
