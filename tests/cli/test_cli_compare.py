@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from highbeam.cli.compare import _size_of
+from highbeam.cli.comparing import size_of as header_size
 from highbeam.methods import DEFAULT_METHOD, load
 from highbeam.metrics import psnr, ssim
 from highbeam.pictures import Limits
@@ -205,5 +205,5 @@ def test_a_turned_picture_counts_as_it_is_shown(tmp_path: Path) -> None:
     Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
     draw(tmp_path / "b.png", size=(40, 20))
     (tmp_path / "c.png").write_bytes(b"no picture")
-    sizes = [_size_of(tmp_path / name, Limits()) for name in ("a.jpg", "b.png", "c.png", "d.png")]
+    sizes = [header_size(tmp_path / name, Limits()) for name in ("a.jpg", "b.png", "c.png", "d.png")]
     assert sizes == [(20, 40), (40, 20), None, None]

@@ -38,6 +38,7 @@ def test_every_layout_that_is_promised_is_there() -> None:
         "nuscenes",
         "acdc",
         "dark-zurich",
+        "dark_drive",
         "shards",
     ]
     assert all(name == row.name for name, row in LAYOUTS.items())

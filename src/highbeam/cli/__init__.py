@@ -18,7 +18,9 @@ from highbeam.cli.compare import compare as compare_verb
 from highbeam.cli.darken import darken as darken_verb
 from highbeam.cli.data import app as data_app
 from highbeam.cli.enhance import enhance as enhance_verb
+from highbeam.cli.eval import evaluate as eval_verb
 from highbeam.cli.export import export as export_verb
+from highbeam.cli.figure import app as figure_app
 from highbeam.cli.methods import methods as methods_verb
 from highbeam.cli.train import train as train_verb
 from highbeam.cli.weights import weights as weights_verb
@@ -39,10 +41,12 @@ app.command("enhance")(enhance_verb)
 app.command("predict", short_help="The same as enhance.")(enhance_verb)
 app.command("methods", short_help="List the methods and their options.")(methods_verb)
 app.command("compare", short_help="Show methods side by side on one sheet.")(compare_verb)
+app.command("eval", short_help="Measure methods, networks and outputs.")(eval_verb)
 app.command("darken", short_help="Turn day pictures into night ones, in pairs.")(darken_verb)
 app.command("train", short_help="Train a network.")(train_verb)
 app.command("export", short_help="Turn a checkpoint into ONNX files.")(export_verb)
 app.command("weights", short_help="List the trained networks.")(weights_verb)
+app.add_typer(figure_app, name="figure", short_help="Make the figures of a paper.")
 app.add_typer(data_app, name="data", short_help="Find, check and pack data sets.")
 
 

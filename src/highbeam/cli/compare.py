@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from highbeam.cli.comparing import box_of, boxes_in, compare_one, enhancers_of, failed_record, size_of
 from highbeam.cli.options import limits_of
 from highbeam.errors import OutputError, PictureError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from PIL import Image
 
-    from highbeam.batch import Record
-    from highbeam.comparison import Comparison, Score
+    from highbeam.comparison import Score
     from highbeam.crops import Box
-    from highbeam.methods.registry import Enhancer
     from highbeam.pictures import Limits
     from highbeam.sheets import Layout
     from highbeam.sources import Source
@@ -82,7 +81,7 @@ def compare(
     from highbeam.sources import find_sources
 
     chosen, limits = _crops(crops, crop or []), limits_of(max_pixels)
-    enhancers = _enhancers(methods)
+    enhancers = enhancers_of(methods)
     found = find_sources(sources)
     references = [None] * len(found) if reference is None else match_references(found, reference)
     inputs = [*(source.path for source in found), *(path for path in references if path is not None)]
@@ -94,9 +93,9 @@ def compare(
     with terminal.progress(len(found), hidden=quiet) as step:
         for source, wanted in zip(found, references, strict=True):
             try:
-                compared = _compare_one(source, wanted, enhancers, chosen, limits)
+                compared = compare_one(source, wanted, enhancers, chosen, limits)
             except PictureError as error:
-                report.add(_failed(source, sheet, enhancers, error))
+                report.add(failed_record(source, sheet, enhancers, error))
             else:
                 strips.append(draw_row(plan, compared.row))
                 scores[source] = compared.scores
@@ -113,26 +112,7 @@ def _crops(count: int | None, words: Sequence[str]) -> int | list[Box]:
         raise UsageError("--crops chooses crops and --crop gives them; use one of the two")
     if len(words) > _MOST_CROPS:
         raise UsageError(f"at most {_MOST_CROPS} crops can be told apart, got {len(words)}")
-    return [_box(word) for word in words] or (2 if count is None else count)
-
-
-def _box(word: str) -> Box:
-    from highbeam.crops import Box
-
-    try:
-        x, y, width, height = (int(part) for part in word.split(","))
-    except ValueError:
-        raise UsageError(f"--crop takes x,y,width,height in pixels, got {word!r}") from None
-    return Box(x, y, width, height)
-
-
-def _enhancers(names: str | None) -> dict[str, Enhancer]:
-    from highbeam.methods.registry import DEFAULT_METHOD, load
-
-    wanted = [name.strip() for name in (names or DEFAULT_METHOD).split(",") if name.strip()]
-    if not wanted or len(set(wanted)) != len(wanted):
-        raise UsageError(f"--methods takes different names with commas between them, got {names!r}")
-    return {name: load(name) for name in wanted}
+    return [box_of(word) for word in words] or (2 if count is None else count)
 
 
 def _check_sheet(sheet: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
@@ -157,9 +137,9 @@ def _check_height(
 
     heights = []
     for source in sources:
-        size = _size_of(source.path, limits)
+        size = size_of(source.path, limits)
         if size is not None:
-            boxes = _boxes_in(str(source.inner), *size, crops)
+            boxes = boxes_in(str(source.inner), *size, crops)
             heights.append(strip_height(plan, *size, boxes, noted=noted))
     form, height = FORMATS[format_of_suffix(sheet) or "png"], sheet_height(plan, heights)
     most = min(form.max_side, Limits().max_side)  # what cannot be read again is no use either
@@ -168,48 +148,6 @@ def _check_height(
             f"{sheet}: {len(sources)} pictures would make it {height} pixels high, and {form.title} ends at {most};"
             " name fewer pictures, or pass a smaller --width or --crops 0"
         )
-
-
-def _size_of(path: Path, limits: Limits) -> tuple[int, int] | None:
-    """Return width and height of a picture as it will be shown; none where its header cannot be read."""
-    from highbeam.pictures import inspect, read_stream
-    from highbeam.pictures.exif import turned
-
-    try:
-        with path.open("rb") as file:
-            header = inspect(read_stream(file, name=str(path), limits=limits), name=str(path), limits=limits)
-    except (OSError, PictureError):
-        return None  # which the work will tell of
-    return (header.height, header.width) if turned(header.orientation) else (header.width, header.height)
-
-
-def _boxes_in(name: str, width: int, height: int, crops: int | list[Box]) -> list[Box]:
-    """Return the crops that were given, or some of the size of those that will be chosen."""
-    from highbeam.crops import Box, crop_size
-
-    if isinstance(crops, int):
-        return [Box(0, 0, *crop_size(width, height, crops))] * crops
-    for box in crops:
-        box.check_inside(width, height, name)
-    return crops
-
-
-def _failed(source: Source, sheet: Path, methods: Iterable[str], error: PictureError) -> Record:
-    from highbeam.batch import Record
-
-    kind = type(error).__name__
-    return Record(str(source.path), str(sheet), "failed", ",".join(methods), error=error.reason, error_type=kind)
-
-
-def _compare_one(
-    source: Source, reference: Path | None, enhancers: dict[str, Enhancer], crops: int | list[Box], limits: Limits
-) -> Comparison:
-    from highbeam.comparison import compare_picture
-    from highbeam.pictures import read
-
-    wanted = None if reference is None else read(reference, limits=limits).pixels
-    pixels = read(source.path, limits=limits).pixels
-    return compare_picture(str(source.inner), pixels, enhancers, crops=crops, reference=wanted)
 
 
 def _write(image: Image.Image, sheet: Path, *, overwrite: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from highbeam.datasets.dark_drive import scan_dark_drive
 from highbeam.datasets.driving import scan_acdc, scan_cityscapes, scan_dark_zurich, scan_kitti
 from highbeam.datasets.entries import Light, Split, Survey, every_seconds, selected
 from highbeam.datasets.folders import scan_folder, scan_pairs
@@ -186,6 +187,20 @@ _ROWS = (
         notes="Twilight counts as dusk. Each sequence is one source. Day and night were matched by GPS: they are no"
         " pairs.",
         scan=scan_dark_zurich,
+    ),
+    Layout(
+        name="dark_drive",
+        title="Day pictures of driving, and the same darkened by several laws, to test with",
+        where="made once from Cityscapes, TuSimple and nuScenes pictures; one of your own has the same folders",
+        terms="those of the data sets that its pictures are from: research, not commercial",
+        tree="""
+            ROOT/reference/cityscapes_aachen_000000_000019.png
+            ROOT/gamma/cityscapes_aachen_000000_000019.png
+            ROOT/sensor/cityscapes_aachen_000000_000019.png
+        """,
+        notes="All of it is for testing: nothing is trained on it. Each folder beside reference/ is a set of its own."
+        " What stands before the first _ of a name is the data set that a picture is from, which is its source.",
+        scan=scan_dark_drive,
     ),
     Layout(
         name="shards",

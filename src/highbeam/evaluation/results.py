@@ -10,7 +10,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -30,6 +30,7 @@ __all__ = [
     "SetInfo",
     "SubjectInfo",
     "SubjectKind",
+    "document",
     "read_results",
     "write_results",
 ]
@@ -195,12 +196,16 @@ def write_results(results: Results, folder: Path) -> tuple[Path, Path]:
     Raises:
         PictureWriteError: the disk does not take them.
     """
-    document, table = folder / "results.json", folder / "results.csv"
-    plain = _without_nan({"format": FORMAT} | asdict(results))
-    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(text.encode() + b"\n", document, overwrite=True)
+    whole, table = folder / "results.json", folder / "results.csv"
+    write_bytes(document(results).encode() + b"\n", whole, overwrite=True)
     write_bytes(_csv(results.rows).encode(), table, overwrite=True)
-    return document, table
+    return whole, table
+
+
+def document(results: Results) -> str:
+    """Return the text of ``results.json``, without a line break at its end."""
+    plain = _without_nan({"format": FORMAT} | asdict(results))
+    return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def read_results(path: Path) -> Results:

@@ -56,6 +56,8 @@ class Weights:
         parameters: how many numbers it has learned.
         licence: of the weights.
         data: what it was trained with.
+        trained_on: names of the data sets among it, as ``highbeam data guide`` has them, or folders' own; by them an
+            evaluation tells whether it has seen what it is tested on.
         terms: those of the data, as far as known.
         training: steps, device, time.
         config: the configuration, in the repository.
@@ -77,6 +79,7 @@ class Weights:
     files: dict[Kind, WeightFile]
     figures: dict[str, float] = Field(default_factory=dict)
     changes: dict[str, int | float | str | list[int]] = Field(default_factory=dict)
+    trained_on: list[str] = Field(default_factory=list)
 
 
 @lru_cache(maxsize=1)

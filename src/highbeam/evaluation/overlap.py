@@ -1,0 +1,82 @@
+"""Whether a network has seen what it is tested on: scenes that its training data share with a test set.
+
+Two pictures share a scene where the data set says so. LOL-v1's own split does not keep scenes apart; with a
+``scenes.json`` beside it (groups of pictures of one scene) the test pictures whose scene is in the training part are
+known. Elsewhere a picture is shared if the data set that it is from was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from highbeam.evaluation.cases import Case, TestSet
+from highbeam.evaluation.results import SubjectInfo
+
+__all__ = ["shared_cases", "strict_keys", "warnings_for"]
+
+
+def shared_cases(found: TestSet, trained_on: Iterable[str]) -> list[str]:
+    """Return the keys of the cases whose scenes a subject's training data show, as far as can be known.
+
+    Args:
+        found: the test set.
+        trained_on: names of data sets, such as ``lol-v1`` or ``nuscenes``.
+    """
+    names = {_plain(name) for name in trained_on}
+    if _plain(found.layout) in names:
+        return [case.key for case in found.cases if case.source in found.training or not found.training]
+    if _KIN.get(found.layout, "") in names:
+        return [case.key for case in found.cases]
+    return [case.key for case in found.cases if _origin(case) in names]
+
+
+def strict_keys(found: TestSet, subjects: Iterable[SubjectInfo]) -> frozenset[str]:
+    """Return the keys of the cases that no subject has seen the scene of, so that all are held against the same."""
+    seen = {key for subject in subjects for key in shared_cases(found, subject.trained_on)}
+    return frozenset(case.key for case in found.cases if case.key not in seen)
+
+
+def warnings_for(sets: Sequence[TestSet], subjects: Sequence[SubjectInfo]) -> list[str]:
+    """Say what a reader must know of what was trained on."""
+    told = []
+    for found in sets:
+        for subject in subjects:
+            shared = shared_cases(found, subject.trained_on)
+            if shared and _plain(found.layout) in map(_plain, subject.trained_on):
+                what = (
+                    "have a training picture of the same scene" if found.training else "are of data it was trained on"
+                )
+                told.append(
+                    f"{subject.name} was trained on {found.layout}, and {len(shared)} of the {len(found.cases)}"
+                    f" pictures of {found.name} {what}: read the strict subset"
+                )
+            elif shared and _KIN.get(found.layout, "") in map(_plain, subject.trained_on):
+                told.append(
+                    f"{subject.name} was trained on {_KIN[found.layout]}, which has most of the pictures of"
+                    f" {found.name} under other names: no figure of it here can be believed"
+                )
+            elif shared:
+                origins = sorted({_origin(case) for case in found.cases if case.key in set(shared)})
+                told.append(
+                    f"{subject.name} was trained on {', '.join(origins)}, which {len(shared)} of the"
+                    f" {len(found.cases)} pictures of {found.name} are from: the same scenes may be in both"
+                )
+        unknown = [subject.name for subject in subjects if subject.kind == "outputs" and not subject.trained_on]
+        if unknown and found.layout:
+            told.append(
+                f"it is not known what made {', '.join(unknown)}; if a network, say what it was trained on"
+                " (--trained-on NAME=lol-v1), so that shared scenes can be told"
+            )
+    return told
+
+
+_KIN = {"lol-v2-real": "lol-v1", "lol-v1": "lol-v2-real"}
+"""Most of the one's test pictures are in the other's training part, under other names."""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _origin(case: Case) -> str:
+    return _plain(case.source.partition("/")[0]) if case.source else ""

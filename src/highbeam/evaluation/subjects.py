@@ -1,0 +1,116 @@
+"""What is measured: methods, networks, checkpoints, the dark input as it is, and folders of somebody's outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import highbeam
+from highbeam.errors import UsageError
+from highbeam.evaluation.results import SubjectInfo
+from highbeam.methods.base import Pixels
+from highbeam.methods.registry import Enhancer, load
+from highbeam.weights import catalog
+
+__all__ = ["INPUT", "Subject", "input_subject", "method_subject", "outputs_subject", "with_training"]
+
+INPUT = "input"
+"""Name of the dark picture as it is."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing to measure.
+
+    Attributes:
+        info: what it is, for the record.
+        enhance: from pixels to pixels; None for a folder of outputs.
+        folder: of outputs; None else.
+        options: what else makes one subject another.
+    """
+
+    info: SubjectInfo
+    enhance: Callable[[Pixels], Pixels] | None = None
+    folder: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Unique in the evaluation."""
+        return self.info.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells it from any other subject whose figures may differ."""
+        plain = {"kind": self.info.kind, "about": self.info.about, "sha256": self.info.sha256}
+        told = json.dumps(plain | dict(self.options), sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def among(self, workers: int) -> Callable[[Pixels], Pixels] | None:
+        """Return what enhances, for use by several threads at once."""
+        return self.enhance.among(workers) if isinstance(self.enhance, Enhancer) else self.enhance
+
+
+def input_subject() -> Subject:
+    """Return the dark picture as it is, the least that a method must beat."""
+    return Subject(SubjectInfo(INPUT, "input", "the dark picture as it is"), enhance=lambda pixels: pixels)
+
+
+def method_subject(word: str, **options: Any) -> Subject:
+    """Return a method with its defaults, or a network by the path of its ``.onnx`` file.
+
+    Raises:
+        UnknownMethodError: there is none of that name.
+        OptionError: an option that does not fit.
+    """
+    enhancer, row = load(word, **options), catalog().get(word)
+    if row is not None:
+        sha = row.files["uint8"].sha256
+        info = SubjectInfo(word, "network", row.summary, sha, tuple(row.trained_on))
+    elif word.endswith(".onnx"):
+        sha = hashlib.sha256(Path(word).read_bytes()).hexdigest()
+        info = SubjectInfo(Path(word).stem, "network", word, sha)
+    else:
+        info = SubjectInfo(word, "method", enhancer.spec.summary)
+    told: dict[str, Any] = {"strength": enhancer.strength, "protect_highlights": enhancer.protect_highlights}
+    told |= {"options": asdict(enhancer.options), "version": highbeam.__version__}
+    return Subject(info, enhancer, options=told)
+
+
+def outputs_subject(name: str, folder: Path) -> Subject:
+    """Return somebody's outputs.
+
+    Raises:
+        UsageError: no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of outputs")
+    return Subject(SubjectInfo(name, "outputs", str(folder)), folder=folder)
+
+
+def with_training(subjects: Sequence[Subject], said: Mapping[str, Sequence[str]]) -> tuple[Subject, ...]:
+    """Add what a user says that subjects were trained on.
+
+    Raises:
+        UsageError: there is no such subject, or two of one name.
+    """
+    names = [subject.name for subject in subjects]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"{name}: two to be measured have this name; rename a folder or a file, or say NAME=FOLDER"
+            )
+    for name in said:
+        if name not in names:
+            raise UsageError(f"--trained-on: nothing called {name!r} is measured (measured: {', '.join(names)})")
+    return tuple(
+        replace(
+            subject,
+            info=replace(subject.info, trained_on=tuple({*subject.info.trained_on, *said.get(subject.name, ())})),
+        )
+        for subject in subjects
+    )

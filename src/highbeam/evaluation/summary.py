@@ -1,0 +1,141 @@
+"""From rows to results: means with intervals, comparisons of every two subjects, and what a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import combinations
+from typing import Any
+
+from highbeam.evaluation.cases import TestSet
+from highbeam.evaluation.overlap import shared_cases, strict_keys, warnings_for
+from highbeam.evaluation.protocol import Protocol, figures_of, spec_of
+from highbeam.evaluation.results import Comparison, Interval, Results, Row, SetInfo, SubjectInfo
+from highbeam.evaluation.runner import Evaluation
+from highbeam.evaluation.statistics import interval, sign_flip
+
+__all__ = ["summarise"]
+
+
+def summarise(
+    evaluation: Evaluation,
+    rows: Sequence[Row],
+    *,
+    machine: Mapping[str, Any],
+    seconds: Mapping[str, tuple[float, float]] | None = None,
+    warnings: Sequence[str] = (),
+) -> Results:
+    """Bring rows together: means with intervals, comparisons of every two subjects, and warnings.
+
+    Args:
+        evaluation: what the rows are of.
+        rows: of :meth:`Evaluation.rows`.
+        machine: what they were made with.
+        seconds: for each subject, those of a frame, and over the reference's.
+        warnings: more of them.
+    """
+    timed = seconds or {}
+    infos = [SubjectInfo(**(asdict(subject.info) | _times(timed.get(subject.name)))) for subject in evaluation.subjects]
+    by_set = {found.name: [row for row in rows if row.set == found.name] for found in evaluation.sets}
+    sets = [_set_info(evaluation, found, infos) for found in evaluation.sets]
+    return Results(
+        protocol=evaluation.protocol.describe(),
+        machine=dict(machine),
+        sets=tuple(sets),
+        subjects=tuple(infos),
+        rows=tuple(rows),
+        means={found.name: _set_means(evaluation, found, infos, by_set[found.name]) for found in evaluation.sets},
+        comparisons=tuple(
+            comparison
+            for found in evaluation.sets
+            for comparison in _comparisons(found, by_set[found.name], infos, evaluation.protocol)
+        ),
+        warnings=(*warnings_for(evaluation.sets, infos), *_counted(sets), *warnings),
+    )
+
+
+def _set_info(evaluation: Evaluation, found: TestSet, infos: Sequence[SubjectInfo]) -> SetInfo:
+    shared = {info.name: shared_cases(found, info.trained_on) for info in infos}
+    kept = {name: keys for name, keys in shared.items() if keys}
+    return SetInfo(found.name, found.kind, len(found.cases), found.sha256, evaluation.lost[found.name], kept)
+
+
+def _set_means(
+    evaluation: Evaluation, found: TestSet, infos: Sequence[SubjectInfo], rows: Sequence[Row]
+) -> dict[str, dict[str, dict[str, Interval]]]:
+    """Return the means of a set by subject and subset."""
+    protocol, every = evaluation.protocol, frozenset(case.key for case in found.cases)
+    strict, figures = strict_keys(found, infos), figures_of(evaluation.protocol, found.kind)
+    subsets = {"all": every} | ({"strict": strict} if strict != every or protocol.strict else {})
+    return {
+        info.name: {
+            subset: _means([row for row in rows if row.subject == info.name and row.case in keys], figures, protocol)
+            for subset, keys in subsets.items()
+        }
+        for info in infos
+    }
+
+
+def _times(found: tuple[float, float] | None) -> dict[str, float]:
+    return {} if found is None else {"seconds": found[0], "ratio": found[1]}
+
+
+def _counted(sets: Sequence[SetInfo]) -> list[str]:
+    return [
+        f"{found.name}: {len(found.missing)} left out because they are missing, cannot be read or do not fit"
+        for found in sets
+        if found.missing
+    ]
+
+
+def _means(rows: Sequence[Row], figures: Sequence[str], protocol: Protocol) -> dict[str, Interval]:
+    return {
+        figure: interval(
+            [row.values[figure] for row in rows],
+            resamples=protocol.resamples,
+            confidence=protocol.confidence,
+            seed=protocol.seed,
+        )
+        for figure in figures
+    }
+
+
+def _comparisons(
+    found: TestSet, rows: Sequence[Row], infos: Sequence[SubjectInfo], protocol: Protocol
+) -> list[Comparison]:
+    by_subject = {info.name: {row.case: row for row in rows if row.subject == info.name} for info in infos}
+    return [
+        _comparison(found.name, figure, (one, by_subject[one]), (other, by_subject[other]), protocol)
+        for figure in figures_of(protocol, found.kind)
+        for one, other in combinations(by_subject, 2)
+        if spec_of(figure).higher_is_better is not None
+    ]
+
+
+def _comparison(
+    name: str,
+    figure: str,
+    first: tuple[str, Mapping[str, Row]],
+    second: tuple[str, Mapping[str, Row]],
+    protocol: Protocol,
+) -> Comparison:
+    both = [key for key in first[1] if key in second[1]]
+    differences = [_difference(first[1][key].values[figure], second[1][key].values[figure]) for key in both]
+    sign = 1.0 if spec_of(figure).higher_is_better else -1.0
+    return Comparison(
+        set=name,
+        figure=figure,
+        first=first[0],
+        second=second[0],
+        difference=interval(
+            differences, resamples=protocol.resamples, confidence=protocol.confidence, seed=protocol.seed
+        ),
+        p=sign_flip(differences, resamples=protocol.resamples, seed=protocol.seed),
+        wins=sum(sign * value > 0.0 for value in differences),
+        losses=sum(sign * value < 0.0 for value in differences),
+    )
+
+
+def _difference(one: float, other: float) -> float:
+    """Return the difference of two figures; none where both are infinite."""
+    return 0.0 if one == other else one - other

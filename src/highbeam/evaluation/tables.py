@@ -1,0 +1,115 @@
+"""Results as plain text: what a terminal shows, every switch included."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from highbeam.evaluation.protocol import spec_of
+from highbeam.evaluation.results import Comparison, Interval, Results, SetInfo
+
+__all__ = ["aligned", "tables", "verdict"]
+
+_DIGITS = {"dB": 2, "": 3}
+_ALPHA = 0.05
+
+
+def tables(results: Results) -> str:
+    """Lay out results: a table per set, comparisons by the first figure, the protocol, and the warnings."""
+    parts = [_set(results, found) for found in results.sets]
+    parts.append(_times(results))
+    parts.append("protocol\n" + _facts(results.protocol))
+    parts.append("machine\n" + _facts(results.machine))
+    parts += [f"warning: {text}" for text in results.warnings]
+    return "\n\n".join(part for part in parts if part)
+
+
+def aligned(lines: Sequence[Sequence[str]], *, left: bool = False) -> str:
+    """Set cells below each other, the first column to the left, the others to the right unless all go to the left."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+
+    def cell(place: int, text: str) -> str:
+        return text.rjust(widths[place]) if place and not left else text.ljust(widths[place])
+
+    return "\n".join("  ".join(cell(i, text) for i, text in enumerate(line)).rstrip() for line in lines)
+
+
+def verdict(comparison: Comparison) -> str:
+    """Say in words what a comparison has found."""
+    name, better = comparison.figure, spec_of(comparison.figure).higher_is_better
+    first, second, p = comparison.first, comparison.second, comparison.p
+    if math.isnan(p):
+        return f"{first} and {second}: too few pictures to compare {name}"
+    ahead = p >= _ALPHA or (comparison.difference.mean > 0.0) == bool(better)
+    won, lost = (comparison.wins, comparison.losses)[:: 1 if ahead else -1]
+    told = f"{won} : {lost} pictures, p = {p:.2g}"
+    if p >= _ALPHA:
+        return f"{first} and {second}: no difference in {name} that can be told ({told})"
+    return f"{first if ahead else second} is better than {second if ahead else first} in {name} ({told})"
+
+
+def _set(results: Results, found: SetInfo) -> str:
+    means = results.means[found.name]
+    subsets = list(dict.fromkeys(subset for rows in means.values() for subset in rows))
+    parts = [f"{found.name}: {found.count} {_NOUNS[found.kind]}, SHA-256 {found.sha256[:16]}"]
+    for subset in subsets:
+        rows = {name: kept[subset] for name, kept in means.items() if subset in kept}
+        if subset == "strict":
+            count = max((mean.count + mean.undefined for kept in rows.values() for mean in kept.values()), default=0)
+            parts.append(f"strict subset: the {count} whose scenes nothing measured here was trained on")
+        parts.append(_means(rows))
+    parts.append("\n".join(map(verdict, _first_figure(results, found.name))))
+    if found.missing:
+        parts.append(f"left out: {len(found.missing)}\n" + "\n".join(f"  {k}: {v}" for k, v in found.missing.items()))
+    return "\n\n".join(part for part in parts if part)
+
+
+_NOUNS = {"pairs": "pairs", "outputs": "references", "pictures": "pictures", "clips": "clips"}
+
+
+def _first_figure(results: Results, name: str) -> Iterable[Comparison]:
+    own = [row for row in results.comparisons if row.set == name]
+    return [row for row in own if row.figure == own[0].figure]
+
+
+def _means(rows: Mapping[str, Mapping[str, Interval]]) -> str:
+    figures = list(dict.fromkeys(figure for kept in rows.values() for figure in kept))
+    lines = [["", *(_heading(figure) for figure in figures)]]
+    lines += [[name, *(_cell(figure, kept[figure]) for figure in figures)] for name, kept in rows.items()]
+    return aligned(lines)
+
+
+def _heading(figure: str) -> str:
+    spec = spec_of(figure)
+    way = {True: " (higher is better)", False: " (lower is better)", None: ""}[spec.higher_is_better]
+    return f"{figure}{', ' + spec.unit if spec.unit else ''}{way}"
+
+
+def _cell(figure: str, mean: Interval) -> str:
+    digits = _DIGITS.get(spec_of(figure).unit, 2)
+    if math.isnan(mean.mean):
+        return "-"
+    told = f"{mean.mean:.{digits}f}"
+    if not math.isnan(mean.low):
+        told += f" [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+    return told + (f" of {mean.count}" if mean.undefined else "")
+
+
+def _times(results: Results) -> str:
+    timed = [subject for subject in results.subjects if subject.seconds is not None]
+    if not timed:
+        return ""
+    lines = [["one frame of 1280x720", "ms", "times OpenCV CLAHE"]]
+    lines += [[subject.name, f"{1000 * (subject.seconds or 0):.1f}", f"{subject.ratio or 0:.1f}"] for subject in timed]
+    return aligned(lines)
+
+
+def _facts(facts: Mapping[str, object]) -> str:
+    width = max(map(len, facts), default=0)
+    return "\n".join(f"  {name.ljust(width)}  {_fact(value)}" for name, value in facts.items())
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_fact(inner)}" for name, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
