@@ -2,8 +2,8 @@
 
     python -m benchmarks.evaluation [--pairs 50] [--method unet-s]
 
-Renders pairs, takes the CPU time of decoding and of the method alone, one picture after the other, and then of the whole
-evaluation on one thread. The bar is 60 ms a picture on top of the two.
+Renders pairs, takes the CPU time of decoding and of the method alone, one picture after the other, and then of the
+whole evaluation on one thread. The bar is 60 ms a picture on top of the two.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from highbeam.training import train
 from tests.cli.conftest import Command, environment, files, program
 from tests.datasets.makers import draw, film, lol_v1, save, scene, write_json
 from tests.evaluation.common import dark_drive, darkened, pair_folders
+from tests.evaluation.perception.graphs import brightness
 from tests.training.common import day_folder, tiny
 
 FAST = ("--resamples", "200", "--no-timing")
@@ -197,3 +198,29 @@ def test_stopped_it_goes_on_where_it_was(tmp_path: Path) -> None:
     done = subprocess.run(program(*words, "--resume"), env=environment(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(read_results(tmp_path / "out" / "results.json").rows) == 120
+
+
+@pytest.fixture
+def seer(tmp_path: Path) -> Path:
+    """A mask network: where red is bright."""
+    (tmp_path / "seer.toml").write_text('task = "mask"\nadapter = "mask-logits"')
+    return brightness(tmp_path / "seer.onnx", 0.3)
+
+
+def test_what_a_network_sees(command: Command, pairs: tuple[Path, Path], tmp_path: Path, seer: Path) -> None:
+    words = ("eval", pairs[0], "--reference", pairs[1], "--methods", "gamma", *FAST, "-o", tmp_path / "out")
+    ended = command(*words, "--perception", seer, "--outputs", f"day={pairs[1]}")
+    assert ended.code == 0, ended.err
+    assert "leaves out folders of outputs: day" in ended.err
+    assert "gamma: helps (IoU" in ended.out
+    found = read_results(tmp_path / "out" / "results.json").perception["dark"]
+    assert found["figures"]["reference"]["iou"]["mean"] == 1.0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<strong>gamma helps</strong>" in page
+
+
+def test_what_a_network_cannot_be_asked(command: Command, pairs: tuple[Path, Path], seer: Path) -> None:
+    ended = command("eval", pairs[0], "--methods", "gamma", *FAST, "--metrics", "blockiness", "--perception", seer)
+    assert (ended.code, "needs pairs with references" in ended.err) == (2, True)
+    ended = command("eval", pairs[0], "--reference", pairs[1], "--labels", pairs[1])
+    assert (ended.code, "go with --perception" in ended.err) == (2, True)

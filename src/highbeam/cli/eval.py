@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from highbeam.cli.terminal import Stop
     from highbeam.evaluation import Evaluation, Results, Subject, TestSet
+    from highbeam.evaluation.perception import Labels, Perception, PerceptionNetwork
     from highbeam.pictures import Limits
 
 __all__ = ["evaluate"]
@@ -76,6 +77,19 @@ _NoTiming = Annotated[bool, typer.Option("--no-timing", help="Do not time a fram
 _Resume = Annotated[bool, typer.Option("--resume", help="Take over what an earlier run into FOLDER has measured.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier evaluation in FOLDER.")]
 _MaxPixels = Annotated[str | None, typer.Option(metavar="COUNT", help="Refuse larger pictures, as for enhance.")]
+_Perception = Annotated[
+    Path | None, typer.Option(metavar="NET.onnx", help="Also tell what this network sees in every version.")
+]
+_PerceptionConfig = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="NET.toml", help="How it is fed and read (docs/perception.md); NET.toml beside it if not given."
+    ),
+]
+_Labels = Annotated[
+    Path | None,
+    typer.Option(metavar="LABELS", help="Masks, COCO JSON or YOLO text; else its predictions by day are the truth."),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Write results.json to standard output instead of tables.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
@@ -103,6 +117,9 @@ def evaluate(
     resume: _Resume = False,
     overwrite: _Overwrite = False,
     max_pixels: _MaxPixels = None,
+    perception: _Perception = None,
+    perception_config: _PerceptionConfig = None,
+    labels: _Labels = None,
     as_json: _Json = False,
     quiet: _Quiet = False,
 ) -> None:
@@ -112,6 +129,8 @@ def evaluate(
 
     Exit code 0: all measured; 1: something cannot be measured, or was left out; 2: bad usage, nothing was touched.
     """
+    from dataclasses import replace
+
     from highbeam.cli import terminal
     from highbeam.evaluation import Evaluation, make_protocol, with_training
 
@@ -134,12 +153,15 @@ def evaluate(
     with _checkpointed(checkpoint_dir) as network, terminal.stop_on_signals() as stop:
         subjects = _subjects(sets, _method_names(methods), folders, network, no_input=no_input)
         subjects = with_training(subjects, _trained_on(trained_on or []))
+        asked = _asked(sets, perception, perception_config, labels)
         sealed = _sealed(sets, limits, allow_missing=allow_missing, quiet=quiet)
         job = Evaluation(sealed, subjects, protocol, limits, output, resume, stopped=lambda: bool(stop.signal))
         results = _measured(job, stop, quiet=quiet, timed=not no_timing)
+        seen = _seen(job, asked, quiet=quiet)
+        results = replace(results, perception={name: found.plain() for name, found in seen.items()})
         if output is not None:
             _write(results, job, output)
-    _tell(results, output, as_json=as_json)
+    _tell(results, [found.table() for found in seen.values()], output, as_json=as_json)
     if any(found.missing for found in results.sets):
         raise typer.Exit(1)
 
@@ -272,6 +294,36 @@ def _measured(job: Evaluation, stop: Stop, *, quiet: bool, timed: bool) -> Resul
     return summarise(job, rows, machine=describe_machine(), seconds=seconds)
 
 
+def _asked(
+    sets: Sequence[TestSet], network: Path | None, config: Path | None, labels: Path | None
+) -> tuple[PerceptionNetwork, Labels | None] | None:
+    """Open the perception network before any work; none where none is asked for."""
+    if network is None:
+        if config is not None or labels is not None:
+            raise UsageError("--perception-config and --labels go with --perception NET.onnx")
+        return None
+    from highbeam.evaluation.perceiving import fitting_sets, open_network
+
+    asked = open_network(network, config, labels)
+    fitting_sets(sets, asked[1])
+    return asked
+
+
+def _seen(
+    job: Evaluation, asked: tuple[PerceptionNetwork, Labels | None] | None, *, quiet: bool
+) -> dict[str, Perception]:
+    if asked is None:
+        return {}
+    from highbeam.cli import terminal
+    from highbeam.evaluation.perceiving import perceive_sets
+
+    left_out = [subject.name for subject in job.subjects if subject.folder is not None]
+    if left_out:
+        terminal.note(f"--perception leaves out folders of outputs: {', '.join(left_out)}")
+    with terminal.progress(job.total, hidden=quiet) as step:
+        return perceive_sets(job, *asked, lambda _key: step())
+
+
 def _write(results: Results, job: Evaluation, folder: Path) -> None:
     from highbeam.evaluation import write_results
     from highbeam.evaluation.pages import write_report
@@ -280,10 +332,10 @@ def _write(results: Results, job: Evaluation, folder: Path) -> None:
     write_report(results, job, folder / "report.html")
 
 
-def _tell(results: Results, folder: Path | None, *, as_json: bool) -> None:
+def _tell(results: Results, seen: Sequence[str], folder: Path | None, *, as_json: bool) -> None:
     from highbeam.cli import terminal
     from highbeam.evaluation import document, tables
 
-    terminal.say(document(results) if as_json else tables(results))
+    terminal.say(document(results) if as_json else "\n\n".join([*seen, tables(results)]))
     if folder is not None:
         terminal.note(f"written: {folder}/results.json, results.csv and report.html")

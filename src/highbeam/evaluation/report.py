@@ -14,6 +14,7 @@ from pathlib import Path
 
 from highbeam.evaluation import report_tables as tables
 from highbeam.evaluation.plots import Axis, Group, Point, boxes, drawable, escape, scatter
+from highbeam.evaluation.report_perception import perceived
 from highbeam.evaluation.report_pictures import Store, Tiles, case_pictures
 from highbeam.evaluation.report_words import (
     Chosen,
@@ -263,6 +264,7 @@ def _case(results: Results, where: tuple[str, str], rank: str, drawn: str) -> st
 
 def _rest(results: Results, styles: Mapping[str, int]) -> str:
     return (
+        f"{perceived(results.perception, styles)}"
         f'<section id="every"><h2>Every picture</h2>{_filters(results)}{tables.pictures(results, styles)}</section>'
         f'<section id="meaning"><h2>What the figures mean</h2>{tables.glossary(results)}</section>'
         f'<section id="protocol"><h2>Protocol</h2>{tables.facts(results.protocol, "Protocol")}'

@@ -174,6 +174,8 @@ class Results:
         means: by set, subject, subset (``all`` or ``strict``) and figure.
         comparisons: of every two subjects.
         warnings: what a reader has to know before believing a figure.
+        perception: what a perception network saw, by set, as :class:`highbeam.evaluation.perception.Perception` gives
+            it; empty where none was asked.
     """
 
     protocol: dict[str, Any]
@@ -184,6 +186,7 @@ class Results:
     means: dict[str, dict[str, dict[str, dict[str, Interval]]]]
     comparisons: tuple[Comparison, ...] = ()
     warnings: tuple[str, ...] = ()
+    perception: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def of(self, set_name: str, subject: str) -> tuple[Row, ...]:
         """Return the rows of a set and a subject."""
