@@ -93,7 +93,7 @@ _NETWORKS = tuple(
 METHODS: Mapping[str, MethodSpec] = MappingProxyType({row.name: row for row in (*_NETWORKS, *_ROWS)})
 """Every method by name, in the order in which lists show them: the trained networks, then the classical methods."""
 
-DEFAULT_METHOD = next(name for name in ("unet-m", "exposure-fusion") if name in METHODS)
+DEFAULT_METHOD = "unet-m"
 """The network that is the best for its time on a CPU."""
 
 

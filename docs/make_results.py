@@ -1,0 +1,121 @@
+"""Measure everything of ours on the paired benchmark, on LOL-v1 and on real nights, and write it into docs/results.md.
+
+    python docs/make_results.py --dark-drive ROOT --lol ROOT --night FOLDER --work FOLDER
+
+What is measured is kept in ``--work`` and not measured again; the page is written between its markers, with the date,
+the commands, and every row, the losing ones included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from highbeam.evaluation import Interval, Results, read_results
+from highbeam.evaluation.protocol import spec_of
+from highbeam.methods import METHODS
+
+PAGE = Path(__file__).resolve().parent / "results.md"
+DIGITS = {"psnr": 2, "ssim": 3}
+
+
+def measure(name: str, words: Sequence[str], work: Path) -> tuple[str, Results]:
+    """Run one evaluation, or go on with it; returns the command as a reader would type it, and the results."""
+    folder = work / name
+    command = ["eval", *words, "--methods", ",".join(METHODS), "-o", str(folder), "--resume"]
+    done = subprocess.run([sys.executable, "-m", "highbeam", *command, "-q"], check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - what this file says
+    if done.returncode:
+        raise SystemExit(f"{name}: ended with {done.returncode}")
+    shown = [re.sub(r"^([a-z0-9_-]+:).*", r"\1ROOT", word) if ":" in word else word for word in words]
+    told = ["highbeam", "eval", *(word if not word.startswith(("/", ".")) else "NIGHT" for word in shown)]
+    return " ".join([*map(shlex.quote, told), "--methods", ",".join(METHODS)]), read_results(folder / "results.json")
+
+
+def section(command: str, results: Results) -> str:
+    """Lay out a table per set and subset, the best of each column in bold."""
+    parts = [f"```sh\n{command}\n```", f"{results.machine['date'][:10]}, highbeam {results.machine['highbeam']}."]
+    for found in results.sets:
+        subsets = list(dict.fromkeys(name for rows in results.means[found.name].values() for name in rows))
+        for subset in subsets:
+            rows = {name: kept[subset] for name, kept in results.means[found.name].items()}
+            counts = [mean.count for kept in rows.values() for mean in kept.values()]
+            which = "" if subset == "all" else ", strict subset"
+            parts.append(f"**{found.name}{which}**: {max(counts, default=0)} pictures, SHA-256 `{found.sha256[:16]}`.")
+            parts.append(table(rows, results))
+    parts += [f"- {warning}" for warning in results.warnings]
+    return "\n\n".join(parts)
+
+
+def table(rows: dict[str, dict[str, Interval]], results: Results) -> str:
+    """Return one table; the means, and their 95 % intervals in brackets."""
+    figures = list(dict.fromkeys(name for kept in rows.values() for name in kept))
+    ratios = {subject.name: subject.ratio for subject in results.subjects}
+    head = ["", *(f"{name}{' ' + way(spec_of(name).higher_is_better)}" for name in figures), "time, times CLAHE"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    best = {name: best_of(name, [kept[name].mean for kept in rows.values()]) for name in figures}
+    for subject, kept in rows.items():
+        cells = [cell(name, kept[name], best[name]) for name in figures]
+        ratio = ratios.get(subject)
+        lines.append(f"| `{subject}` | {' | '.join(cells)} | {'-' if ratio is None else f'{ratio:.1f}'} |")
+    return "\n".join(lines)
+
+
+def way(higher: bool | None) -> str:  # noqa: FBT001 - what the table of metrics says
+    """Return an arrow towards the better."""
+    return {True: "\N{UPWARDS ARROW}", False: "\N{DOWNWARDS ARROW}", None: ""}[higher]
+
+
+def best_of(name: str, means: Sequence[float]) -> float:
+    """Return the best of a column."""
+    defined = [mean for mean in means if not math.isnan(mean)]
+    if not defined or spec_of(name).higher_is_better is None:
+        return math.nan
+    return max(defined) if spec_of(name).higher_is_better else min(defined)
+
+
+def cell(name: str, mean: Interval, best: float) -> str:
+    """Return a mean with its interval."""
+    if math.isnan(mean.mean):
+        return "-"
+    digits = DIGITS.get(name.partition(" ")[0], 2)
+    told = f"{mean.mean:.{digits}f}"
+    told = f"**{told}**" if mean.mean == best else told
+    return told if math.isnan(mean.low) else f"{told} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+
+
+def write(page: str, name: str, text: str) -> str:
+    """Put text between the markers of a name."""
+    pattern = rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
+    if not re.search(pattern, page, re.DOTALL):
+        raise SystemExit(f"{PAGE}: no markers of {name!r}")
+    return re.sub(pattern, lambda match: f"{match[1]}{text}\n{match[2]}", page, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Measure what was named, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dark-drive", type=Path)
+    parser.add_argument("--lol", type=Path)
+    parser.add_argument("--night", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    words = parser.parse_args()
+    wanted = {
+        "dark_drive": [f"dark_drive:{words.dark_drive}", "--rescaled", "--strict"] if words.dark_drive else None,
+        "lol": [f"lol-v1:{words.lol}", "--rescaled", "--strict"] if words.lol else None,
+        "night": [str(words.night)] if words.night else None,
+    }
+    page = PAGE.read_text(encoding="utf-8")
+    for name, asked in wanted.items():
+        if asked is not None:
+            page = write(page, name, section(*measure(name, asked, words.work)))
+    PAGE.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
