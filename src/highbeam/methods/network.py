@@ -46,7 +46,7 @@ class NetworkOptions:
     ] = "float32"
     threads: Annotated[int, Field(ge=0, le=1024, description="of the arithmetic on a CPU; 0 for all; no unit")] = 0
     tile: Annotated[
-        float, Field(ge=0.25, le=1000, description="larger pictures go through in overlapping tiles of it; megapixels")
+        float, Field(ge=4, le=1000, description="larger pictures go through in overlapping tiles of it; megapixels")
     ] = 9.0
 
 
