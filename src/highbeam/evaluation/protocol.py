@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Annotated, Any
 
@@ -57,10 +58,14 @@ class Protocol:
     resamples: Annotated[int, Field(ge=100)] = 5000
     seed: Annotated[int, Field(ge=0)] = 0
 
-    def describe(self) -> dict[str, Any]:
-        """Say every switch, for the record."""
+    def describe(self, kinds: Iterable[Kind]) -> dict[str, Any]:
+        """Say every switch, for the record.
+
+        Args:
+            kinds: of the sets that are measured on.
+        """
         return {
-            "metrics": list(self.metrics) or {kind: list(names) for kind, names in DEFAULTS.items()},
+            "metrics": {kind: list(metrics_for(self, kind)) for kind in dict.fromkeys(kinds)},
             "colour space": "RGB as stored (display values); metrics that use luma or CIELAB say so",
             "bit depth": "outputs and references at 8 bits",
             "SSIM": "Gaussian 11x11, sigma 1.5, K1 0.01, K2 0.03, mean over R, G, B, whole windows, no downsampling",

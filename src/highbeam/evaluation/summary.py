@@ -39,7 +39,7 @@ def summarise(
     by_set = {found.name: [row for row in rows if row.set == found.name] for found in evaluation.sets}
     sets = [_set_info(evaluation, found, infos) for found in evaluation.sets]
     return Results(
-        protocol=evaluation.protocol.describe(),
+        protocol=evaluation.protocol.describe(found.kind for found in evaluation.sets),
         machine=dict(machine),
         sets=tuple(sets),
         subjects=tuple(infos),
