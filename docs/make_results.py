@@ -48,7 +48,8 @@ def section(command: str, results: Results) -> str:
             which = "" if subset == "all" else ", strict subset"
             parts.append(f"**{found.name}{which}**: {max(counts, default=0)} pictures, SHA-256 `{found.sha256[:16]}`.")
             parts.append(table(rows, results))
-    parts += [f"- {warning}" for warning in results.warnings]
+    if results.warnings:
+        parts.append("\n".join(f"- {warning}" for warning in results.warnings))
     return "\n\n".join(parts)
 
 
