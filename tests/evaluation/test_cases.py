@@ -172,6 +172,10 @@ def test_outputs_are_matched_by_path_or_by_name(tmp_path: Path) -> None:
     matched, missing = outputs_for(found, tmp_path / "out")
     assert {key: path.name for key, path in matched.items()} == {"00": "00.jpg", "01": "01.png"}
     assert missing.keys() == {"02", "03"}
+    for name in ("a/1", "b/1"):
+        draw(tmp_path / "in" / f"{name}.png")
+    draw(tmp_path / "flat" / "1.png")
+    assert outputs_for(one([str(tmp_path / "in")]), tmp_path / "flat")[0] == {}  # one file is not two cases
     draw(tmp_path / "out" / "other" / "01.png")
     with pytest.raises(UsageError, match="01: several outputs could be meant"):
         outputs_for(found, tmp_path / "out")

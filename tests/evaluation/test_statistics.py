@@ -92,8 +92,17 @@ def test_many_pictures_agree_with_scipy() -> None:
 
 def test_what_cannot_be_tested() -> None:
     assert math.isnan(sign_flip([], resamples=100, seed=0))
-    assert math.isnan(sign_flip([1.0, math.nan, math.inf], resamples=100, seed=0))
+    assert math.isnan(sign_flip([1.0, math.nan], resamples=100, seed=0))
     assert sign_flip([0.0, 0.0, 0.0], resamples=100, seed=0) == 1.0
+
+
+def test_infinite_differences_count_as_the_largest_of_their_sign() -> None:
+    differences = [1.0, 2.0, 2.0, 1.0, 2.0, 1.0, -math.inf]
+    assert sign_flip(differences, resamples=100, seed=0) == sign_flip([*differences[:-1], -2.0], resamples=100, seed=0)
+    assert sign_flip([math.inf] * 6, resamples=100, seed=0) == 2 / 64
+    found = interval([-math.inf, 1.0, 2.0], **OPTIONS)  # type: ignore[arg-type]
+    assert (found.mean, found.low) == (-math.inf, -math.inf)
+    assert math.isnan(interval([-math.inf, math.inf], **OPTIONS).mean)  # type: ignore[arg-type]
 
 
 def test_p_is_evenly_spread_where_there_is_no_difference() -> None:

@@ -28,6 +28,7 @@ from highbeam.evaluation.subjects import Subject, input_subject, method_subject,
 from highbeam.evaluation.summary import summarise
 from highbeam.evaluation.tables import aligned, verdict
 from highbeam.evaluation.timing import time_frames, time_subjects
+from highbeam.pictures import read
 from tests.datasets.makers import lol_v1, save, scene, write_json
 from tests.evaluation.common import dark_drive, evaluation, pair_folders, results
 
@@ -57,6 +58,17 @@ def test_comparisons_know_which_way_is_better(tmp_path: Path) -> None:
     assert by_figure["psnr"].difference.mean < 0.0 < by_figure["ciede2000"].difference.mean
     assert verdict(by_figure["psnr"]) == "gamma is better than input in psnr (6 : 0 pictures, p = 0.031)"
     assert verdict(by_figure["ciede2000"]).startswith("gamma is better than input in ciede2000 (6 : 0")
+
+
+def test_a_perfect_picture_does_not_turn_the_verdict(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path, 9)
+    for number in range(9):
+        source = bright if number == 0 else dark
+        save(tmp_path / "n" / f"{number:02d}.png", read(source / f"{number:02d}.png").pixels + (number > 0))
+    found = results(evaluation([str(dark)], bright, (input_subject(), outputs_subject("n", tmp_path / "n"))))
+    (one,) = (one for one in found.comparisons if one.figure == "psnr")
+    assert (one.difference.mean, one.losses) == (-math.inf, 9)
+    assert verdict(one).startswith("n is better than input in psnr (9 : 0 pictures")
 
 
 def test_verdicts() -> None:
@@ -130,6 +142,16 @@ def test_outputs_of_nobody_knows_what_are_asked_about(tmp_path: Path) -> None:
     subjects = (outputs_subject("theirs", tmp_path / "theirs"),)
     found = results(evaluation([f"lol-v1:{tmp_path / 'lol'}"], None, subjects))
     assert "it is not known what made theirs" in found.warnings[0]
+
+
+def test_training_data_that_are_none_are_told(tmp_path: Path) -> None:
+    lol_with_scenes(tmp_path / "lol")
+    for name in ("100", "101"):
+        save(tmp_path / "theirs" / f"{name}.png", scene(0))
+    theirs = outputs_subject("theirs", tmp_path / "theirs")
+    theirs = replace(theirs, info=replace(theirs.info, trained_on=("LOL",)))
+    (told,) = results(evaluation([f"lol-v1:{tmp_path / 'lol'}"], None, (theirs,))).warnings
+    assert "said to be trained on 'LOL', which is no data set known here" in told
 
 
 def test_strict_is_reported_when_asked_for(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def _trained_on(words: Sequence[str]) -> dict[str, list[str]]:
         name, equals, data = word.partition("=")
         if not name or not equals or not data:
             raise UsageError(f"--trained-on takes NAME=DATA, got {word!r}")
-        found.setdefault(name, []).extend(part.strip() for part in data.split(","))
+        found.setdefault(name, []).extend(part.strip() for part in data.split(",") if part.strip())
     return found
 
 

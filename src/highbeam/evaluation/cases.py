@@ -153,8 +153,11 @@ def outputs_for(found: TestSet, folder: Path) -> tuple[dict[str, Path], dict[str
         by_stem.setdefault(path.stem, []).append(path)
     matched: dict[str, Path] = {}
     missing: dict[str, str] = {}
+    stems = Counter(PurePath(case.key).name for case in found.cases)
     for case in found.cases:
-        candidates = [by_key[case.key]] if case.key in by_key else by_stem.get(PurePath(case.key).name, [])
+        stem = PurePath(case.key).name
+        unique = by_stem.get(stem, []) if stems[stem] == 1 else []  # one file must not stand for two cases
+        candidates = [by_key[case.key]] if case.key in by_key else unique
         if len(candidates) > 1:
             raise UsageError(f"{case.key}: several outputs could be meant: {', '.join(map(str, candidates))}")
         if candidates:

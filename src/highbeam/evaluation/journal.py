@@ -42,7 +42,7 @@ class Journal:
             self._file.close()
 
     def _read(self, path: Path) -> None:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 plain = json.loads(line)
                 values = {name: float(value) for name, value in plain["row"].pop("values").items()}
@@ -60,8 +60,11 @@ class Journal:
         if self._file is not None:
             plain = asdict(row)
             plain["values"] = {name: _plain(value) for name, value in row.values.items()}
-            self._file.write(json.dumps({"of": mark, "row": plain}) + "\n")
-            self._file.flush()
+            try:
+                self._file.write(json.dumps({"of": mark, "row": plain}) + "\n")
+                self._file.flush()
+            except OSError as error:
+                raise EvaluationError(f"{self._path}: cannot be written ({error.strerror}); check the disk") from error
 
 
 def _plain(value: float) -> float | str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from highbeam.datasets.layouts import LAYOUTS
+from highbeam.errors import nearest
 from highbeam.evaluation.cases import Case, TestSet
 from highbeam.evaluation.results import SubjectInfo
 
@@ -61,13 +63,26 @@ def warnings_for(sets: Sequence[TestSet], subjects: Sequence[SubjectInfo]) -> li
                     f"{subject.name} was trained on {', '.join(origins)}, which {len(shared)} of the"
                     f" {len(found.cases)} pictures of {found.name} are from: the same scenes may be in both"
                 )
-        unknown = [subject.name for subject in subjects if subject.kind == "outputs" and not subject.trained_on]
+        told += _unknown_names(found, subjects)
+        unknown = [one.name for one in subjects if one.kind in {"outputs", "network"} and not one.trained_on]
         if unknown and found.layout:
             told.append(
                 f"it is not known what made {', '.join(unknown)}; if a network, say what it was trained on"
                 " (--trained-on NAME=lol-v1), so that shared scenes can be told"
             )
     return told
+
+
+def _unknown_names(found: TestSet, subjects: Sequence[SubjectInfo]) -> list[str]:
+    """Say what outputs are said to be trained on that is no data set known here: a slip would hide what is shared."""
+    known = {*map(_plain, LAYOUTS), *map(_origin, found.cases)}
+    return [
+        f"{one.name} is said to be trained on {name!r}, which is no data set known here: no scene of {found.name} can"
+        f" be told to be shared{nearest(name, sorted(known))}"
+        for one in subjects
+        for name in one.trained_on
+        if one.kind == "outputs" and _plain(name) not in known
+    ]
 
 
 _KIN = {"lol-v2-real": "lol-v1", "lol-v1": "lol-v2-real"}

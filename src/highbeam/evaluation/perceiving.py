@@ -11,7 +11,6 @@ from highbeam.evaluation.cases import TestSet
 from highbeam.evaluation.loading import load_dark, load_reference
 from highbeam.evaluation.runner import Evaluation
 from highbeam.methods.base import Pixels
-from highbeam.sheets import to_bytes
 
 if TYPE_CHECKING:
     from highbeam.evaluation.perception import Labels, Perception, PerceptionNetwork
@@ -97,4 +96,4 @@ def _pictures(evaluation: Evaluation, found: TestSet) -> Iterator[tuple[str, Pix
     for case in found.cases:
         dark = load_dark(case, evaluation.limits)
         if dark is not None:
-            yield case.key, to_bytes(dark), load_reference(case, evaluation.limits)
+            yield case.key, dark, load_reference(case, evaluation.limits)

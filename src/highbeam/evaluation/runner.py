@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 
+import highbeam
 from highbeam.errors import EvaluationError, HighbeamError
 from highbeam.evaluation.cases import Case, TestSet, outputs_for
 from highbeam.evaluation.journal import Journal
@@ -156,9 +157,17 @@ class Evaluation:
     def _print(self, found: TestSet, subject: Subject) -> str:
         """Return what tells this set, subject and protocol from others whose figures may differ."""
         outputs = self._outputs.get((found.name, subject.name), {})
-        stamps = [(key, str(path), path.stat().st_mtime_ns, path.stat().st_size) for key, path in outputs.items()]
+        stamps = [(key, hashlib.sha256(path.read_bytes()).hexdigest()) for key, path in outputs.items()]
         figures = figures_of(self.protocol, found.kind)
-        told: list[object] = [found.name, found.sha256, subject.name, subject.fingerprint, stamps, figures]
+        told: list[object] = [
+            highbeam.__version__,
+            found.name,
+            found.sha256,
+            subject.name,
+            subject.fingerprint,
+            stamps,
+            figures,
+        ]
         told += [self.protocol.border, self.protocol.frames]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

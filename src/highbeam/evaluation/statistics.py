@@ -50,14 +50,15 @@ def sign_flip(differences: Sequence[float], *, resamples: int, seed: int) -> flo
     """Return the two-sided p of a test that paired differences are as likely of either sign.
 
     Args:
-        differences: first minus second, one per picture; those that are not finite are left out.
+        differences: first minus second, one per picture; NaN is left out, an infinite one counts as the largest
+            finite one, or as 1 where there is none.
         resamples: random patterns of signs; with 14 pictures or fewer all patterns are tried instead.
         seed: of the patterns.
 
     Returns:
         In (0, 1]; NaN with fewer than two pictures.
     """
-    defined = np.array([value for value in differences if math.isfinite(value)], np.float64)
+    defined = _bounded(np.array([value for value in differences if not math.isnan(value)], np.float64))
     count = len(defined)
     if count < 2:  # noqa: PLR2004 - of one, nothing can be said
         return math.nan
@@ -72,13 +73,24 @@ def sign_flip(differences: Sequence[float], *, resamples: int, seed: int) -> flo
     return (beyond + 1) / (resamples + 1)
 
 
+def _bounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bring infinite differences, as of a picture that one of two made perfectly, to the size of the largest other."""
+    finite = np.abs(values[np.isfinite(values)])
+    most = float(finite.max()) if finite.size and finite.max() > 0.0 else 1.0
+    return np.clip(values, -most, most)
+
+
 def _mean(values: NDArray[np.float64]) -> float:
-    return math.inf if np.isinf(values).any() else math.fsum(values) / len(values)
+    infinite = set(values[np.isinf(values)].tolist())
+    if len(infinite) > 1:
+        return math.nan
+    return infinite.pop() if infinite else math.fsum(values) / len(values)
 
 
 def _resampled(values: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
     rng, count = np.random.default_rng(seed), len(values)
-    parts = [values[rng.integers(0, count, (size, count))].mean(1) for size in _pieces(resamples, count)]
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        parts = [values[rng.integers(0, count, (size, count))].mean(1) for size in _pieces(resamples, count)]
     return np.concatenate(parts)
 
 

@@ -107,10 +107,9 @@ def with_training(subjects: Sequence[Subject], said: Mapping[str, Sequence[str]]
     for name in said:
         if name not in names:
             raise UsageError(f"--trained-on: nothing called {name!r} is measured (measured: {', '.join(names)})")
-    return tuple(
-        replace(
-            subject,
-            info=replace(subject.info, trained_on=tuple({*subject.info.trained_on, *said.get(subject.name, ())})),
-        )
-        for subject in subjects
-    )
+    return tuple(_trained(subject, said.get(subject.name, ())) for subject in subjects)
+
+
+def _trained(subject: Subject, more: Sequence[str]) -> Subject:
+    names = tuple(dict.fromkeys((*subject.info.trained_on, *more)))
+    return replace(subject, info=replace(subject.info, trained_on=names))

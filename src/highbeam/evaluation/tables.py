@@ -40,7 +40,9 @@ def verdict(comparison: Comparison) -> str:
     first, second, p = comparison.first, comparison.second, comparison.p
     if math.isnan(p):
         return f"{first} and {second}: too few pictures to compare {name}"
-    ahead = p >= _ALPHA or (comparison.difference.mean > 0.0) == bool(better)
+    mean = comparison.difference.mean
+    leads = comparison.wins >= comparison.losses if math.isnan(mean) else (mean > 0.0) == bool(better)
+    ahead = p >= _ALPHA or leads
     won, lost = (comparison.wins, comparison.losses)[:: 1 if ahead else -1]
     told = f"{won} : {lost} pictures, p = {p:.2g}"
     if p >= _ALPHA:
