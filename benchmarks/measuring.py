@@ -1,18 +1,17 @@
-"""What the benchmarks share: the reference of every ratio, taking turns, a picture, peak memory."""
+"""What the benchmarks share: the reference of every ratio and taking turns, a picture, peak memory."""
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from highbeam.turns import REFERENCE, opencv_clahe, ratios
 
 __all__ = [
     "REFERENCE",
@@ -28,41 +27,8 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parents[1]
-REFERENCE = "OpenCV CLAHE"
 THREADS = 2
 Bytes: TypeAlias = NDArray[np.uint8]
-
-_SETTLE = 0.01  # seconds in which the threads of the one before stop spinning, and do not slow the next
-
-
-def opencv_clahe(picture: Bytes) -> Bytes:
-    """OpenCV's CLAHE on the lightness of 8-bit Lab: the reference of every ratio."""
-    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
-    lab[..., 0] = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(lab[..., 0])
-    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
-
-
-def ratios(
-    methods: Mapping[str, Callable[[Bytes], Any]], picture: Bytes, rounds: int
-) -> dict[str, tuple[float, float]]:
-    """Return for each method, and first for the reference, the median milliseconds and their ratio to the reference's.
-
-    Args:
-        methods: by name; they take turns with the reference.
-        picture: what each is given.
-        rounds: turns that count, behind one that warms up.
-    """
-    everyone: dict[str, Callable[[Bytes], Any]] = {REFERENCE: opencv_clahe, **methods}
-    seconds: dict[str, list[float]] = {name: [] for name in everyone}
-    for turn in range(rounds + 1):
-        for name, method in everyone.items():
-            time.sleep(_SETTLE)
-            start = time.perf_counter()
-            method(picture)
-            if turn:  # the first round warms up
-                seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    return {name: (1e3 * median, median / medians[REFERENCE]) for name, median in medians.items()}
 
 
 def night_picture(height: int, width: int) -> Bytes:

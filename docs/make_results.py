@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from highbeam.evaluation import Interval, Results, read_results
-from highbeam.evaluation.protocol import spec_of
+from highbeam.evaluation.report_words import Figure, figure_of
 from highbeam.methods import METHODS
 
 PAGE = Path(__file__).resolve().parent / "results.md"
-DIGITS = {"psnr": 2, "ssim": 3}
+DIGITS = {"dB": 2, "places": 0, "degrees": 1}
+"""Decimals by unit; 3 for all others."""
 
 
 def measure(name: str, words: Sequence[str], work: Path) -> tuple[str, Results]:
@@ -55,38 +56,30 @@ def section(command: str, results: Results) -> str:
 
 def table(rows: dict[str, dict[str, Interval]], results: Results) -> str:
     """Return one table; the means, and their 95 % intervals in brackets."""
-    figures = list(dict.fromkeys(name for kept in rows.values() for name in kept))
+    figures = [figure_of(name) for name in dict.fromkeys(name for kept in rows.values() for name in kept)]
     ratios = {subject.name: subject.ratio for subject in results.subjects}
-    head = ["", *(f"{name}{' ' + way(spec_of(name).higher_is_better)}" for name in figures), "time, times CLAHE"]
+    head = ["", *(f"{figure.name} {figure.arrow}".rstrip() for figure in figures), "time, times CLAHE"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    best = {name: best_of(name, [kept[name].mean for kept in rows.values()]) for name in figures}
+    best = {figure.name: best_of(figure, [kept[figure.name].mean for kept in rows.values()]) for figure in figures}
     for subject, kept in rows.items():
-        cells = [cell(name, kept[name], best[name]) for name in figures]
+        cells = [cell(kept[figure.name], best[figure.name], DIGITS.get(figure.unit, 3)) for figure in figures]
         ratio = ratios.get(subject)
         lines.append(f"| `{subject}` | {' | '.join(cells)} | {'-' if ratio is None else f'{ratio:.1f}'} |")
     return "\n".join(lines)
 
 
-def way(higher: bool | None) -> str:  # noqa: FBT001 - what the table of metrics says
-    """Return an arrow towards the better."""
-    return {True: "\N{UPWARDS ARROW}", False: "\N{DOWNWARDS ARROW}", None: ""}[higher]
-
-
-def best_of(name: str, means: Sequence[float]) -> float:
-    """Return the best of a column."""
+def best_of(figure: Figure, means: Sequence[float]) -> float:
+    """Return the best of a column; NaN where none is better."""
     defined = [mean for mean in means if not math.isnan(mean)]
-    if not defined or spec_of(name).higher_is_better is None:
-        return math.nan
-    return max(defined) if spec_of(name).higher_is_better else min(defined)
+    return max(defined, key=figure.merit) if defined and figure.better is not None else math.nan
 
 
-def cell(name: str, mean: Interval, best: float) -> str:
+def cell(mean: Interval, best: float, digits: int) -> str:
     """Return a mean with its interval."""
     if math.isnan(mean.mean):
         return "-"
-    digits = DIGITS.get(name.partition(" ")[0], 2)
     told = f"{mean.mean:.{digits}f}"
-    told = f"**{told}**" if mean.mean == best else told
+    told = f"**{told}**" if told == f"{best:.{digits}f}" else told
     return told if math.isnan(mean.low) else f"{told} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
 
 

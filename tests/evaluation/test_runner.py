@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 import highbeam
 from highbeam import metrics
-from highbeam.errors import EvaluationError, OptionError
+from highbeam.errors import ArrayError, EvaluationError, OptionError
 from highbeam.evaluation import Evaluation, find_sets, make_protocol, outputs_set, seal
 from highbeam.evaluation.loading import rescaled
 from highbeam.evaluation.results import RESCALED, Row, SubjectInfo
@@ -21,7 +22,7 @@ from highbeam.evaluation.subjects import Subject, input_subject, method_subject,
 from highbeam.methods.base import Pixels
 from highbeam.pictures import read
 from tests.datasets.makers import draw, film, save, scene
-from tests.evaluation.common import darkened, evaluation, pair_folders
+from tests.evaluation.common import darkened, evaluation, pair_folders, results
 
 
 def values(rows: list[Row], subject: str) -> dict[str, dict[str, float]]:
@@ -68,9 +69,11 @@ def test_a_border_is_cut_from_both(tmp_path: Path) -> None:
 
 def test_pictures_without_references(tmp_path: Path) -> None:
     save(tmp_path / "night" / "a.png", darkened(scene(0, (320, 240))))
-    names = ("niqe", "loe", "highlight-growth", "psnr")
+    names = ("niqe", "loe", "highlight-growth")
     (row, _) = evaluation([str(tmp_path / "night")], metrics=names).rows()
-    assert list(row.values) == ["niqe", "loe", "highlight-growth"]  # what has no reference is left out of these
+    assert list(row.values) == list(names)
+    with pytest.raises(OptionError, match="psnr is full-reference, and nothing that is measured on fits it"):
+        evaluation([str(tmp_path / "night")], metrics=(*names, "psnr"))
     assert row.values["loe"] == 0.0
     assert list(evaluation([str(tmp_path / "night")]).rows()[0].values)[:2] == ["niqe", "loe"]
     with pytest.raises(OptionError, match="none of psnr can be measured on pictures; those that can: niqe"):
@@ -114,7 +117,7 @@ def test_missing_outputs_are_refused_or_counted(tmp_path: Path) -> None:
     dark, bright = pair_folders(tmp_path)
     draw(tmp_path / "theirs" / "01.png")
     subjects = (outputs_subject("theirs", tmp_path / "theirs"),)
-    with pytest.raises(EvaluationError, match="theirs: 3 of 4 outputs for dark are missing, such as 00"):
+    with pytest.raises(EvaluationError, match="theirs: 3 of 4 outputs for dark are missing or do not fit, such as 00"):
         evaluation([str(dark)], bright, subjects)
     job = evaluation([str(dark)], bright, subjects, allow_missing=True)
     assert [row.case for row in job.rows()] == ["01"]
@@ -129,11 +132,55 @@ def test_outputs_of_another_size_are_refused_or_counted(tmp_path: Path) -> None:
     draw(tmp_path / "theirs" / "00.png", 0, (32, 24))
     draw(tmp_path / "theirs" / "01.png", 1)
     subjects = (outputs_subject("theirs", tmp_path / "theirs"),)
-    with pytest.raises(EvaluationError, match=r"00: is 32 x 24, but its reference is 64 x 48; mend it, or pass"):
+    with pytest.raises(EvaluationError, match=r"theirs: 1 of 2 .*00.png: is 32 x 24, but the picture is 64 x 48"):
+        evaluation([str(dark)], bright, subjects)  # before any work
+    job = evaluation([str(dark)], bright, (input_subject(), *subjects), allow_missing=True)
+    assert [(row.subject, row.case) for row in job.rows()] == [("input", "00"), ("input", "01"), ("theirs", "01")]
+    assert list(job.lost["dark"]) == ["theirs: 00"]
+
+
+def test_what_fails_with_one_subject_does_not_cost_the_others(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path, 2)
+
+    def broken(_pixels: Pixels) -> Pixels:
+        raise ArrayError("no such luck")
+
+    subjects = (input_subject(), Subject(SubjectInfo("broken", "method"), broken))
+    with pytest.raises(EvaluationError, match=r"dark: broken: 0\d: no such luck; or pass --allow-missing"):
         evaluation([str(dark)], bright, subjects).rows()
     job = evaluation([str(dark)], bright, subjects, allow_missing=True)
-    assert [row.case for row in job.rows()] == ["01"]
-    assert list(job.lost["dark"]) == ["00"]
+    assert [(row.subject, row.case) for row in job.rows()] == [("input", "00"), ("input", "01")]
+    assert set(job.lost["dark"]) == {"broken: 00", "broken: 01"}
+
+
+def test_a_metric_that_takes_larger_pictures_is_undefined_and_the_others_are_not(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path, 2)
+    found = results(evaluation([str(dark)], bright, metrics=("psnr", "ms-ssim")))
+    assert math.isnan(found.rows[0].values["ms-ssim"])
+    assert found.rows[0].values["psnr"] > 0.0
+    assert found.warnings == ("dark: ms-ssim is defined on none of the pictures",)
+
+
+def test_outputs_that_changed_with_their_time_and_size_kept_are_measured_again(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path, 1)
+    path = save(tmp_path / "theirs" / "00.bmp", scene(0))
+    subjects = (outputs_subject("theirs", path.parent),)
+    before = evaluation([str(dark)], bright, subjects, folder=tmp_path / "out").rows()
+    stamp = path.stat().st_mtime_ns
+    save(path, scene(1))
+    os.utime(path, ns=(stamp, stamp))
+    after = evaluation([str(dark)], bright, subjects, folder=tmp_path / "out", resume=True).rows()
+    assert before[0].values["psnr"] == math.inf != after[0].values["psnr"]
+
+
+def test_lines_of_a_journal_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
+    pair_folders(tmp_path)
+    first = counting(tmp_path)[1].rows()
+    with (tmp_path / "out" / "rows.jsonl").open("ab") as file:
+        file.write(b"\xff\x00nothing\n[]\n")
+    counter, job = counting(tmp_path, resume=True)
+    assert job.rows() == first
+    assert counter.calls == 0
 
 
 class Counter:

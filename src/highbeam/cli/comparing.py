@@ -52,14 +52,13 @@ def enhancers_of(names: str | None) -> dict[str, Enhancer]:
 def size_of(path: Path, limits: Limits) -> tuple[int, int] | None:
     """Return width and height of a picture as it will be shown; none where its header cannot be read."""
     from highbeam.pictures import inspect, read_stream
-    from highbeam.pictures.exif import turned
 
     try:
         with path.open("rb") as file:
-            header = inspect(read_stream(file, name=str(path), limits=limits), name=str(path), limits=limits)
+            data = read_stream(file, name=str(path), limits=limits)
+        return inspect(data, name=str(path), limits=limits).upright
     except (OSError, PictureError):
         return None  # which the work will tell of
-    return (header.height, header.width) if turned(header.orientation) else (header.width, header.height)
 
 
 def boxes_in(name: str, width: int, height: int, crops: int | list[Box]) -> list[Box]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from highbeam.cli.terminal import Stop
     from highbeam.evaluation import Evaluation, Results, Subject, TestSet
-    from highbeam.evaluation.perception import Labels, Perception, PerceptionNetwork
+    from highbeam.evaluation.perceiving import Seer
     from highbeam.pictures import Limits
 
 __all__ = ["evaluate"]
@@ -66,8 +66,6 @@ _AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Leave out and count what is missing, unreadable or does not fit.")
 ]
 _Frames = Annotated[int, typer.Option(min=3, help="Of a clip, the first so many.")]
-_Seed = Annotated[int, typer.Option(min=0, help="Of the bootstrap and the permutation test.")]
-_Resamples = Annotated[int, typer.Option(min=100, help="Of both.")]
 _Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FOLDER", help="For results.json, results.csv and report.html."),
@@ -109,8 +107,6 @@ def evaluate(
     trained_on: _TrainedOn = None,
     allow_missing: _AllowMissing = False,
     frames: _Frames = 48,
-    seed: _Seed = 0,
-    resamples: _Resamples = 5000,
     output: _Output = None,
     no_input: _Input = False,
     no_timing: _NoTiming = False,
@@ -129,39 +125,28 @@ def evaluate(
 
     Exit code 0: all measured; 1: something cannot be measured, or was left out; 2: bad usage, nothing was touched.
     """
-    from dataclasses import replace
-
     from highbeam.cli import terminal
     from highbeam.evaluation import Evaluation, make_protocol, with_training
 
     if list_metrics:
         terminal.say(_metrics_list())
         return
-    protocol = make_protocol(
-        metrics=_names(metrics),
-        rescale=rescaled,
-        border=border,
-        strict=strict,
-        allow_missing=allow_missing,
-        frames=frames,
-        seed=seed,
-        resamples=resamples,
-    )
+    switches = {"rescale": rescaled, "border": border, "strict": strict, "allow_missing": allow_missing}
+    protocol = make_protocol(metrics=_names(metrics), frames=frames, **switches)
     limits, folders = limits_of(max_pixels), _folders(outputs or [])
     _check_output(output, resume=resume, overwrite=overwrite)
     sets = _sets(words or [], reference, folders, allow_missing=allow_missing)
     with _checkpointed(checkpoint_dir) as network, terminal.stop_on_signals() as stop:
         subjects = _subjects(sets, _method_names(methods), folders, network, no_input=no_input)
         subjects = with_training(subjects, _trained_on(trained_on or []))
-        asked = _asked(sets, perception, perception_config, labels)
-        sealed = _sealed(sets, limits, allow_missing=allow_missing, quiet=quiet)
+        seer = _seer(sets, perception, perception_config, labels)
+        sealed = _sealed(sets, limits, seer, allow_missing=allow_missing, quiet=quiet)
         job = Evaluation(sealed, subjects, protocol, limits, output, resume, stopped=lambda: bool(stop.signal))
         results = _measured(job, stop, quiet=quiet, timed=not no_timing)
-        seen = _seen(job, asked, quiet=quiet)
-        results = replace(results, perception={name: found.plain() for name, found in seen.items()})
+        results, seen = _perceived(results, job, seer, stop, quiet=quiet)
         if output is not None:
             _write(results, job, output)
-    _tell(results, [found.table() for found in seen.values()], output, as_json=as_json)
+    _tell(results, seen, output, as_json=as_json)
     if any(found.missing for found in results.sets):
         raise typer.Exit(1)
 
@@ -259,69 +244,95 @@ def _subjects(
 
 
 def _check_output(folder: Path | None, *, resume: bool, overwrite: bool) -> None:
-    """Refuse what would lose an earlier evaluation, or cannot be written."""
+    """Refuse what would lose an earlier evaluation, or cannot be written; what is to be replaced goes now."""
+    if resume and overwrite:
+        raise UsageError("--resume goes on with what --overwrite would replace; use one of the two")
     if folder is None:
         if resume:
             raise UsageError("--resume needs the FOLDER of an earlier run: -o FOLDER")
         return
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file; name a folder")
-    there = [name for name in ("results.json", "rows.jsonl") if (folder / name).exists()]
+    there = [folder / name for name in _WRITTEN if (folder / name).exists()]
     if there and not resume and not overwrite:
         raise OutputError(f"{folder}: has an evaluation; pass --resume to go on with it, or --overwrite to replace it")
 
 
-def _sealed(sets: Sequence[TestSet], limits: Limits, *, allow_missing: bool, quiet: bool) -> tuple[TestSet, ...]:
+_WRITTEN = ("rows.jsonl", "results.json", "results.csv", "report.html")
+
+
+def _seer(sets: Sequence[TestSet], network: Path | None, config: Path | None, labels: Path | None) -> Seer | None:
+    """Open the perception network before any work; none where none is asked for."""
+    if network is None:
+        if config is not None or labels is not None:
+            raise UsageError("--perception-config and --labels go with --perception NET.onnx")
+        return None
+    from highbeam.evaluation.perceiving import fitting_sets, open_seer
+
+    fitting_sets(sets, labelled=labels is not None)
+    return open_seer(network, config, labels)
+
+
+def _sealed(
+    sets: Sequence[TestSet], limits: Limits, seer: Seer | None, *, allow_missing: bool, quiet: bool
+) -> tuple[TestSet, ...]:
     from highbeam.cli import terminal
     from highbeam.evaluation import seal
+    from highbeam.evaluation.perceiving import check_labels
 
     if not quiet:
         terminal.note(f"reading {sum(len(found.cases) for found in sets)} cases of {', '.join(f.name for f in sets)}")
-    return tuple(seal(found, limits=limits, allow_missing=allow_missing) for found in sets)
+    sealed = tuple(seal(found, limits=limits, allow_missing=allow_missing) for found in sets)
+    if seer is not None:
+        check_labels(seer, sealed)
+    return sealed
 
 
 def _measured(job: Evaluation, stop: Stop, *, quiet: bool, timed: bool) -> Results:
     from highbeam.cli import terminal
     from highbeam.evaluation import describe_machine, summarise, time_subjects
 
+    if job.folder is not None and not job.resume:
+        for name in _WRITTEN:  # an earlier evaluation, which --overwrite was said of
+            (job.folder / name).unlink(missing_ok=True)
     with terminal.progress(job.total, hidden=quiet) as step:
         rows = job.rows(step)
-    if stop.signal:
-        kept = f"; what was measured is kept: --resume goes on with it in {job.folder}" if job.folder else ""
-        terminal.note(f"stopped after {len(rows)} rows{kept}")
-        raise typer.Exit(stop.exit_code)
+    _end_if_stopped(job, stop)
     seconds = time_subjects(job) if timed else {}
+    _end_if_stopped(job, stop)
     return summarise(job, rows, machine=describe_machine(), seconds=seconds)
 
 
-def _asked(
-    sets: Sequence[TestSet], network: Path | None, config: Path | None, labels: Path | None
-) -> tuple[PerceptionNetwork, Labels | None] | None:
-    """Open the perception network before any work; none where none is asked for."""
-    if network is None:
-        if config is not None or labels is not None:
-            raise UsageError("--perception-config and --labels go with --perception NET.onnx")
-        return None
-    from highbeam.evaluation.perceiving import fitting_sets, open_network
-
-    asked = open_network(network, config, labels)
-    fitting_sets(sets, asked[1])
-    return asked
-
-
-def _seen(
-    job: Evaluation, asked: tuple[PerceptionNetwork, Labels | None] | None, *, quiet: bool
-) -> dict[str, Perception]:
-    if asked is None:
-        return {}
+def _end_if_stopped(job: Evaluation, stop: Stop) -> None:
     from highbeam.cli import terminal
-    from highbeam.evaluation.perceiving import perceive_sets
 
-    left_out = [subject.name for subject in job.subjects if subject.folder is not None]
-    if left_out:
-        terminal.note(f"--perception leaves out folders of outputs: {', '.join(left_out)}")
-    with terminal.progress(job.total, hidden=quiet) as step:
-        return perceive_sets(job, *asked, lambda _key: step())
+    if stop.signal:
+        kept = f"; what was measured is kept: --resume goes on with it in {job.folder}" if job.folder else ""
+        terminal.note(f"stopped{kept}")
+        raise typer.Exit(stop.exit_code)
+
+
+def _perceived(
+    results: Results, job: Evaluation, seer: Seer | None, stop: Stop, *, quiet: bool
+) -> tuple[Results, list[str]]:
+    """Add what the network sees; returns its tables too."""
+    if seer is None:
+        return results, []
+    from dataclasses import replace
+
+    from highbeam.cli import terminal
+    from highbeam.evaluation.perceiving import fitting_sets, perceive_sets, record
+
+    total = sum(len(found.cases) for found in fitting_sets(job.sets, labelled=seer.labels is not None))
+    with terminal.progress(total, hidden=quiet) as advance:
+
+        def step(_key: str) -> None:
+            advance()
+            _end_if_stopped(job, stop)
+
+        found = perceive_sets(job, results.rows, seer, step)
+    seen = {name: record(one, seer) for name, one in found.items()}
+    return replace(results, perception=seen), [one.table() for one in found.values()]
 
 
 def _write(results: Results, job: Evaluation, folder: Path) -> None:

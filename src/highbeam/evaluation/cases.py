@@ -22,9 +22,8 @@ from highbeam.datasets.layouts import LAYOUTS, survey
 from highbeam.errors import EvaluationError, MissingHalfError, PictureError, UsageError
 from highbeam.machine import usable_cpus
 from highbeam.pictures import Limits, inspect
-from highbeam.pictures.exif import turned
 
-__all__ = ["Case", "Kind", "TestSet", "find_sets", "outputs_for", "outputs_set", "seal"]
+__all__ = ["Case", "Kind", "TestSet", "find_sets", "misfit", "outputs_for", "outputs_set", "seal"]
 
 Kind: TypeAlias = Literal["pairs", "pictures", "clips", "outputs"]
 
@@ -203,6 +202,21 @@ def seal(found: TestSet, *, limits: Limits | None = None, allow_missing: bool = 
 _TOLD = 5
 
 
+def misfit(case: Case, output: Path, limits: Limits) -> str:
+    """Say why an output cannot stand for a sealed case, by its header; empty where it can, and for clips."""
+    if is_clip(output):
+        return ""
+    try:
+        width, height = inspect(output.read_bytes(), name=str(output), limits=limits).upright
+    except OSError as error:
+        return f"{output}: cannot be read ({error.strerror})"
+    except PictureError as error:
+        return str(error)
+    if (width, height) == (case.width, case.height):
+        return ""
+    return f"{output}: is {width} x {height}, but the picture is {case.width} x {case.height}"
+
+
 def _look(case: Case, kind: Kind, limits: Limits) -> tuple[Case | None, str, str]:
     """Return a case with its size, the hashes of its files, and why it cannot be used."""
     hashes, sizes = [], []
@@ -217,11 +231,9 @@ def _look(case: Case, kind: Kind, limits: Limits) -> tuple[Case | None, str, str
         if kind == "clips":
             continue
         try:
-            header = inspect(data, name=str(path), limits=limits)
+            sizes.append(inspect(data, name=str(path), limits=limits).upright)
         except PictureError as error:
             return None, " ".join(hashes), str(error)
-        size = (header.height, header.width) if turned(header.orientation) else (header.width, header.height)
-        sizes.append(size)
     told = " ".join(hashes)
     if len(set(sizes)) > 1:
         (w, h), (v, g) = sizes

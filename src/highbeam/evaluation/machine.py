@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -27,7 +28,7 @@ def describe_machine() -> dict[str, Any]:
         "threads": usable_cpus(),
         "system": platform.platform(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["highbeam", *sys.argv[1:]]),
+        "command": shlex.join(["highbeam", *sys.argv[1:]]),
     }
 
 

@@ -25,11 +25,12 @@ def shared_cases(found: TestSet, trained_on: Iterable[str]) -> list[str]:
         trained_on: names of data sets, such as ``lol-v1`` or ``nuscenes``.
     """
     names = {_plain(name) for name in trained_on}
-    if _plain(found.layout) in names:
-        return [case.key for case in found.cases if case.source in found.training or not found.training]
-    if _KIN.get(found.layout, "") in names:
-        return [case.key for case in found.cases]
-    return [case.key for case in found.cases if _origin(case) in names]
+    own, kin = _plain(found.layout) in names, _KIN.get(found.layout, "") in names
+    return [
+        case.key
+        for case in found.cases
+        if kin or _origin(case) in names or (own and (case.source in found.training or not found.training))
+    ]
 
 
 def strict_keys(found: TestSet, subjects: Iterable[SubjectInfo]) -> frozenset[str]:
@@ -42,27 +43,7 @@ def warnings_for(sets: Sequence[TestSet], subjects: Sequence[SubjectInfo]) -> li
     """Say what a reader must know of what was trained on."""
     told = []
     for found in sets:
-        for subject in subjects:
-            shared = shared_cases(found, subject.trained_on)
-            if shared and _plain(found.layout) in map(_plain, subject.trained_on):
-                what = (
-                    "have a training picture of the same scene" if found.training else "are of data it was trained on"
-                )
-                told.append(
-                    f"{subject.name} was trained on {found.layout}, and {len(shared)} of the {len(found.cases)}"
-                    f" pictures of {found.name} {what}: read the strict subset"
-                )
-            elif shared and _KIN.get(found.layout, "") in map(_plain, subject.trained_on):
-                told.append(
-                    f"{subject.name} was trained on {_KIN[found.layout]}, which has most of the pictures of"
-                    f" {found.name} under other names: no figure of it here can be believed"
-                )
-            elif shared:
-                origins = sorted({_origin(case) for case in found.cases if case.key in set(shared)})
-                told.append(
-                    f"{subject.name} was trained on {', '.join(origins)}, which {len(shared)} of the"
-                    f" {len(found.cases)} pictures of {found.name} are from: the same scenes may be in both"
-                )
+        told += [text for subject in subjects for text in _shared_warnings(found, subject)]
         told += _unknown_names(found, subjects)
         unknown = [one.name for one in subjects if one.kind in {"outputs", "network"} and not one.trained_on]
         if unknown and found.layout:
@@ -71,6 +52,22 @@ def warnings_for(sets: Sequence[TestSet], subjects: Sequence[SubjectInfo]) -> li
                 " (--trained-on NAME=lol-v1), so that shared scenes can be told"
             )
     return told
+
+
+def _shared_warnings(found: TestSet, subject: SubjectInfo) -> list[str]:
+    shared, names = set(shared_cases(found, subject.trained_on)), {_plain(name) for name in subject.trained_on}
+    told, of = [], f"of the {len(found.cases)} pictures of {found.name}"
+    if _plain(found.layout) in names:
+        what = "have a training picture of the same scene" if found.training else "are of data it was trained on"
+        told.append(f"was trained on {found.layout}, and {len(shared)} {of} {what}: read the strict subset")
+    if _KIN.get(found.layout, "") in names:
+        kin = f"was trained on {_KIN[found.layout]}, which has most of the pictures of {found.name} under other names"
+        told.append(f"{kin}: no figure of it here can be believed")
+    origins = sorted({_origin(case) for case in found.cases} & names)
+    if origins:
+        count = sum(_origin(case) in names for case in found.cases)
+        told.append(f"was trained on {', '.join(origins)}, which {count} {of} are from: the same scenes may be in both")
+    return [f"{subject.name} {text}" for text in told]
 
 
 def _unknown_names(found: TestSet, subjects: Sequence[SubjectInfo]) -> list[str]:

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from highbeam.errors import UsageError
-from highbeam.evaluation.cases import TestSet
-from highbeam.evaluation.loading import load_dark, load_reference
+from highbeam.errors import EvaluationError, UsageError
+from highbeam.evaluation.cases import Case, TestSet
+from highbeam.evaluation.loading import load_dark, load_output, load_reference
+from highbeam.evaluation.results import Row
 from highbeam.evaluation.runner import Evaluation
 from highbeam.methods.base import Pixels
+from highbeam.sheets import Bytes
 
 if TYPE_CHECKING:
     from highbeam.evaluation.perception import Labels, Perception, PerceptionNetwork
 
-__all__ = ["fitting_sets", "open_network", "perceive_sets"]
+__all__ = ["Seer", "check_labels", "fitting_sets", "open_seer", "perceive_sets", "record"]
 
 
-def open_network(path: Path, config: Path | None, labels: Path | None) -> tuple[PerceptionNetwork, Labels | None]:
-    """Open a user's network, and labels where there are any, before any work.
+@dataclass(frozen=True)
+class Seer:
+    """Who is asked what it sees, and what is taken for the truth.
+
+    Attributes:
+        network: opened.
+        labels: of the pictures; None for what the network sees on the references.
+        labels_path: where they are.
+    """
+
+    network: PerceptionNetwork
+    labels: Labels | None = None
+    labels_path: Path | None = None
+
+
+def open_seer(path: Path, config: Path | None, labels: Path | None) -> Seer:
+    """Open a user's network, and labels where there are any.
 
     Args:
         path: the network.
@@ -32,35 +51,46 @@ def open_network(path: Path, config: Path | None, labels: Path | None) -> tuple[
     """
     from highbeam.evaluation.perception import open_labels, open_perception  # noqa: PLC0415 - only where asked for
 
+    if not path.is_file():
+        raise UsageError(f"{path}: no such network")
     beside = path.with_suffix(".toml")
     network = open_perception(path, config or (beside if beside.exists() else None))
-    return network, None if labels is None else open_labels(labels, network)
+    return Seer(network, None if labels is None else open_labels(labels, network), labels)
 
 
-def fitting_sets(sets: Sequence[TestSet], labels: Labels | None) -> list[TestSet]:
+def fitting_sets(sets: Sequence[TestSet], *, labelled: bool) -> list[TestSet]:
     """Return the sets where there is something to hold predictions against.
 
     Raises:
         UsageError: there is none.
     """
-    fitting = [found for found in sets if found.kind == "pairs" or (found.kind == "pictures" and labels)]
+    fitting = [found for found in sets if found.kind == "pairs" or (found.kind == "pictures" and labelled)]
     if not fitting:
         raise UsageError("--perception needs pairs with references, or --labels for dark pictures without them")
     return fitting
 
 
+def check_labels(seer: Seer, sets: Sequence[TestSet]) -> None:
+    """Read the labels of all pictures once, so that what is missing is known before any work.
+
+    Raises:
+        EvaluationError: labels are missing, cannot be read, or do not fit.
+    """
+    if seer.labels is not None:
+        for found in fitting_sets(sets, labelled=True):
+            for case in found.cases:
+                seer.labels.of(case.key, (case.height, case.width))
+
+
 def perceive_sets(
-    evaluation: Evaluation,
-    network: PerceptionNetwork,
-    labels: Labels | None,
-    step: Callable[[str], None] | None = None,
+    evaluation: Evaluation, rows: Sequence[Row], seer: Seer, step: Callable[[str], None] | None = None
 ) -> dict[str, Perception]:
     """Run the network on the dark input, on what each subject makes of it, and on the reference.
 
     Args:
-        evaluation: whose sets and subjects are taken; folders of outputs, which make nothing of a picture, are not.
-        network: from :func:`open_network`.
-        labels: the truth; without them, what the network sees on the reference.
+        evaluation: whose sets and subjects are taken.
+        rows: that were measured; pictures that a subject has no row of are left out.
+        seer: from :func:`open_seer`.
         step: called with each picture's key.
 
     Returns:
@@ -72,28 +102,46 @@ def perceive_sets(
     """
     from highbeam.evaluation.perception import perceive  # noqa: PLC0415
 
-    enhancers = {
-        subject.name: subject.enhance
-        for subject in evaluation.subjects
-        if subject.enhance is not None and subject.info.kind != "input"
-    }
-    protocol = evaluation.protocol
+    subjects = [subject for subject in evaluation.subjects if subject.info.kind != "input"]
     return {
         found.name: perceive(
-            _pictures(evaluation, found),
-            enhancers,
-            network,
-            labels,
-            resamples=protocol.resamples,
-            seed=protocol.seed,
+            _pictures(evaluation, cases),
+            {subject.name: subject.enhance for subject in subjects if subject.enhance is not None},
+            seer.network,
+            seer.labels,
+            outputs={
+                subject.name: partial(_read_output, evaluation, found.name, subject.name)
+                for subject in subjects
+                if subject.folder is not None
+            },
+            seed=evaluation.protocol.seed,
             progress=step,
         )
-        for found in fitting_sets(evaluation.sets, labels)
+        for found in fitting_sets(evaluation.sets, labelled=seer.labels is not None)
+        if (cases := _measured_by_all(evaluation, found, rows))
     }
 
 
-def _pictures(evaluation: Evaluation, found: TestSet) -> Iterator[tuple[str, Pixels, Pixels | None]]:
-    for case in found.cases:
+def record(found: Perception, seer: Seer) -> dict[str, Any]:
+    """Return what was found as JSON takes it, with every setting of the network and where the truth is from."""
+    labels = "" if seer.labels_path is None else str(seer.labels_path)
+    return found.plain() | {"configuration": asdict(seer.network.config), "labels": labels}
+
+
+def _measured_by_all(evaluation: Evaluation, found: TestSet, rows: Sequence[Row]) -> list[Case]:
+    known = {(row.subject, row.case) for row in rows if row.set == found.name}
+    return [case for case in found.cases if all((one.name, case.key) in known for one in evaluation.subjects)]
+
+
+def _pictures(evaluation: Evaluation, cases: Sequence[Case]) -> Iterator[tuple[str, Pixels, Pixels | None]]:
+    for case in cases:
         dark = load_dark(case, evaluation.limits)
         if dark is not None:
             yield case.key, dark, load_reference(case, evaluation.limits)
+
+
+def _read_output(evaluation: Evaluation, set_name: str, subject: str, key: str) -> Bytes:
+    path = evaluation.output_path(set_name, subject, key)
+    if path is None:
+        raise EvaluationError(f"{key}: {subject} has no output of it")
+    return load_output(None, path, None, evaluation.limits)

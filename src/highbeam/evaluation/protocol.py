@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -13,8 +12,9 @@ from highbeam.errors import OptionError
 from highbeam.evaluation.cases import Kind
 from highbeam.evaluation.results import RESCALED
 from highbeam.metrics import METRICS, MetricSpec, find
+from highbeam.settings import told
 
-__all__ = ["DEFAULTS", "Protocol", "figures_of", "make_protocol", "metrics_for", "spec_of"]
+__all__ = ["DEFAULTS", "Protocol", "check_fit", "figures_of", "make_protocol", "metrics_for", "spec_of"]
 
 DEFAULTS: dict[Kind, tuple[str, ...]] = {
     "pairs": ("psnr", "ssim"),
@@ -91,12 +91,28 @@ def make_protocol(**values: object) -> Protocol:
     try:
         protocol = Protocol(**values)  # type: ignore[arg-type]
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
-        known = ", ".join(field.name for field in fields(Protocol))
-        raise OptionError(f"{told} (switches: {known})") from None
+        raise OptionError(told(error)) from None
     for name in protocol.metrics:
         find(name)
     return protocol
+
+
+def check_fit(protocol: Protocol, kinds: Iterable[Kind]) -> None:
+    """Refuse switches that say nothing about any of the sets.
+
+    Args:
+        protocol: the switches.
+        kinds: of the sets.
+
+    Raises:
+        OptionError: a metric fits none of them, or there is no reference to be rescaled to or cut with.
+    """
+    measured = [name for kind in kinds for name in metrics_for(protocol, kind)]
+    for name in protocol.metrics:
+        if name not in measured:
+            raise OptionError(f"{name} is {METRICS[name].kind}, and nothing that is measured on fits it; leave it out")
+    if (protocol.rescale or protocol.border) and not any(METRICS[name].kind == "full-reference" for name in measured):
+        raise OptionError("--rescaled and --border say how to compare with references, and none is compared with")
 
 
 def metrics_for(protocol: Protocol, kind: Kind) -> tuple[str, ...]:

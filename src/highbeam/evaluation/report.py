@@ -29,6 +29,7 @@ from highbeam.evaluation.report_words import (
     subjects_of,
 )
 from highbeam.evaluation.results import Results, Row, SetInfo
+from highbeam.evaluation.verdicts import SIGNIFICANT
 
 __all__ = ["Chosen", "Tiles", "choose_cases", "render"]
 
@@ -145,8 +146,8 @@ def _compared(results: Results, one: SetInfo, main: str | None, styles: Mapping[
     count = sum(row.set == one.name for row in results.comparisons)
     told = (
         f"The same pictures, pair by pair: sign-flip permutation test, two-sided; significant means p &lt;"
-        f" {tables.SIGNIFICANT}, each comparison by itself. Ties count for neither. Of {count} comparisons without any"
-        f" difference, about {max(1, round(count * tables.SIGNIFICANT))} would pass by chance."
+        f" {SIGNIFICANT}, each comparison by itself. Ties count for neither. Of {count} comparisons without any"
+        f" difference, {count * SIGNIFICANT:.2g} would pass by chance."
     )
     return f"<h3>Paired comparisons</h3>{found}{_note(told)}"
 

@@ -18,9 +18,9 @@ from highbeam.evaluation.report_words import (
     subjects_of,
 )
 from highbeam.evaluation.results import Comparison, Interval, Results, Row, SetInfo, SubjectInfo
+from highbeam.evaluation.verdicts import LEAST_PICTURES, is_told, winner
 
 __all__ = [
-    "SIGNIFICANT",
     "comparisons",
     "facts",
     "glossary",
@@ -31,9 +31,6 @@ __all__ = [
     "subject_list",
     "summary",
 ]
-
-SIGNIFICANT = 0.05
-"""p below which a difference is called one."""
 
 _SUBSETS = {"all": "All pictures", "strict": "Strict: without pictures whose scenes training data show"}
 
@@ -139,7 +136,7 @@ def comparisons(results: Results, one: SetInfo, main: str | None, styles: Mappin
 
 def _compared(rows: Sequence[Comparison], figure: Figure, styles: Mapping[str, int]) -> str:
     places = decimals(row.difference.mean for row in rows)
-    lines = "".join(_pair(row, figure, places, styles) for row in rows)
+    lines = "".join(_pair(row, places, styles) for row in rows)
     unit = f'<small class="unit">{escape(figure.unit)}</small>' if figure.unit else ""
     return _scrolled(
         f'<table class="compared"><caption>{escape(figure.title)}</caption><thead><tr><th scope="col">First</th>'
@@ -150,24 +147,23 @@ def _compared(rows: Sequence[Comparison], figure: Figure, styles: Mapping[str, i
     )
 
 
-def _pair(row: Comparison, figure: Figure, places: int, styles: Mapping[str, int]) -> str:
+def _pair(row: Comparison, places: int, styles: Mapping[str, int]) -> str:
     between = interval(row.difference, places, sign=True)
     return (
         f"<tr><td>{name_of(row.first, styles)}</td><td>{name_of(row.second, styles)}</td>"
         f'<td class="n">{number(row.difference.mean, places, sign=True)}<small>{between}</small></td>'
         f'<td class="n">{probability(row.p)}</td><td class="n">{row.wins}</td><td class="n">{row.losses}</td>'
-        f"<td>{_verdict(row, figure)}</td></tr>"
+        f"<td>{_verdict(row)}</td></tr>"
     )
 
 
-def _verdict(row: Comparison, figure: Figure) -> str:
-    if math.isnan(row.p) or math.isnan(row.difference.mean):
-        return "cannot be told from so few pictures"
-    if row.p >= SIGNIFICANT or row.difference.mean == 0:
+def _verdict(row: Comparison) -> str:
+    if not is_told(row):
+        return f"cannot be told from fewer than {LEAST_PICTURES} pictures"
+    ahead = winner(row)
+    if ahead is None:
         return '<span class="faint">no significant difference</span>'
-    first = (row.difference.mean > 0) != (figure.better is False)
-    word = "higher" if figure.better is None else "better"
-    return f"<strong>{escape(row.first if first else row.second)}</strong> is significantly {word}"
+    return f"<strong>{escape(ahead)}</strong> is significantly better"
 
 
 def pictures(results: Results, styles: Mapping[str, int]) -> str:
@@ -214,11 +210,13 @@ def subject_list(results: Results, styles: Mapping[str, int]) -> str:
 
 def _subject(subject: SubjectInfo, styles: Mapping[str, int]) -> str:
     digest = f'<small class="hash">SHA-256 {escape(subject.sha256)}</small>' if subject.sha256 else ""
+    said = ", ".join(f"{name} {value}" for name, value in subject.options.items())
+    options = f"<small>{escape(said)}</small>" if said else ""
     trained = escape(", ".join(subject.trained_on)) or "\N{EN DASH}"
     ratio = "\N{EN DASH}" if subject.ratio is None else f"{number(subject.ratio, 2)}\N{MULTIPLICATION SIGN}"
     return (
         f'<tr><th scope="row">{name_of(subject.name, styles)}</th><td>{subject.kind}</td>'
-        f'<td class="told">{escape(subject.about)}{digest}</td><td>{trained}</td>'
+        f'<td class="told">{escape(subject.about)}{options}{digest}</td><td>{trained}</td>'
         f'<td class="n">{seconds(subject.seconds)}</td><td class="n">{ratio}</td></tr>'
     )
 

@@ -71,12 +71,13 @@ class SubjectInfo:
     Attributes:
         name: unique in the evaluation.
         kind: ``input`` is the dark picture as it is, ``outputs`` a folder of somebody's results.
-        about: what it is, with its options, in words.
+        about: what it is, in words.
         sha256: of the network's file, where it is one.
         trained_on: names of the data that it was trained on, as far as known.
         seconds: for one frame of 1280x720 on this machine, picture in memory to picture in memory; None where it does
             not run here.
         ratio: the same over the time of OpenCV's CLAHE in the same run.
+        options: of a method, those that it shares with all and its own.
     """
 
     name: str
@@ -86,6 +87,7 @@ class SubjectInfo:
     trained_on: tuple[str, ...] = ()
     seconds: float | None = None
     ratio: float | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @checked(frozen=True, config=_STRICT)
@@ -95,8 +97,8 @@ class SetInfo:
     Attributes:
         name: unique in the evaluation, such as ``lol-v1/eval15``.
         kind: ``pairs`` have references, ``pictures`` and ``clips`` have none, ``outputs`` have references alone.
-        count: cases in it.
-        sha256: of the names and bytes of all its files.
+        count: cases that were measured.
+        sha256: of the names and bytes of all files that were found, those in ``missing`` too.
         missing: cases that are not there, cannot be read, or do not fit, with the reason; only where that was allowed.
         shared: for each subject by name: keys of the cases whose scenes its training data show.
     """

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 
 import highbeam
-from highbeam.errors import EvaluationError, HighbeamError
-from highbeam.evaluation.cases import Case, TestSet, outputs_for
+from highbeam.errors import ArrayError, EvaluationError, HighbeamError, MetricError
+from highbeam.evaluation.cases import Case, TestSet, misfit, outputs_for
 from highbeam.evaluation.journal import Journal
 from highbeam.evaluation.loading import (
     load_dark,
@@ -27,7 +29,7 @@ from highbeam.evaluation.loading import (
     rescaled,
     without_border,
 )
-from highbeam.evaluation.protocol import Protocol, figures_of, metrics_for
+from highbeam.evaluation.protocol import Protocol, check_fit, figures_of, metrics_for
 from highbeam.evaluation.results import RESCALED, Row
 from highbeam.evaluation.subjects import Subject
 from highbeam.machine import usable_cpus
@@ -37,6 +39,21 @@ from highbeam.pictures import Limits
 from highbeam.sheets import Bytes, to_bytes
 
 __all__ = ["Evaluation"]
+
+
+_Measured: TypeAlias = tuple[Bytes, dict[str, float]]
+"""A picture, or a clip's first frame, and its figures."""
+
+_Measurer: TypeAlias = Callable[[Path | None, Callable[[Pixels], Pixels] | None], _Measured]
+"""From the file of an output, or else from what makes one, to what is measured of it."""
+
+
+@dataclass
+class _Outcome:
+    """What came of one case: rows, and what was left out with the reason."""
+
+    rows: list[Row] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -65,13 +82,13 @@ class Evaluation:
         """Match outputs to cases before any work.
 
         Raises:
-            EvaluationError: outputs are missing.
-            OptionError: no metric fits a set.
+            EvaluationError: outputs are missing, cannot be read, or are of another size.
+            OptionError: no metric fits a set, or a switch says nothing about any of them.
         """
         self._outputs: dict[tuple[str, str], dict[str, Path]] = {}
         self.lost: dict[str, dict[str, str]] = {found.name: dict(found.missing) for found in self.sets}
+        check_fit(self.protocol, [found.kind for found in self.sets])
         for found in self.sets:
-            metrics_for(self.protocol, found.kind)
             for subject in self.subjects:
                 if subject.folder is not None:
                     self._outputs[found.name, subject.name] = self._matched(found, subject)
@@ -79,11 +96,14 @@ class Evaluation:
     def _matched(self, found: TestSet, subject: Subject) -> dict[str, Path]:
         assert subject.folder is not None  # noqa: S101 - for the type checker
         matched, missing = outputs_for(found, subject.folder)
+        wrong = {case.key: misfit(case, matched[case.key], self.limits) for case in found.cases if case.key in matched}
+        missing |= {key: reason for key, reason in wrong.items() if reason}
+        matched = {key: path for key, path in matched.items() if not wrong[key]}
         if missing and (not self.protocol.allow_missing or not matched):
             first = next(iter(missing))
             raise EvaluationError(
-                f"{subject.name}: {len(missing)} of {len(found.cases)} outputs for {found.name} are missing, such as"
-                f" {first} ({missing[first]}); add them, or pass --allow-missing to count them"
+                f"{subject.name}: {len(missing)} of {len(found.cases)} outputs for {found.name} are missing or do not"
+                f" fit, such as {first} ({missing[first]}); mend them, or pass --allow-missing to count them"
             )
         self.lost[found.name] |= {f"{subject.name}: {key}": reason for key, reason in missing.items()}
         return matched
@@ -130,14 +150,16 @@ class Evaluation:
         cv2.setNumThreads(1 if workers > 1 else before)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="eval")
         try:
-            jobs: dict[Future[list[Row]], Case] = {}
+            jobs: dict[Future[_Outcome], Case] = {}
             for case in found.cases:
                 known = {name: journal.known(mark, case.key) for name, mark in prints.items()}
                 yield from (row for row in known.values() if row is not None)
                 left = [subject for subject in self.subjects if known[subject.name] is None]
                 jobs[pool.submit(self._measure_case, found, case, left, enhancers)] = case
             for job in as_completed(jobs):
-                for row in self._outcome(job, jobs[job], found):
+                outcome = self._outcome(job, jobs[job], found)
+                self.lost[found.name] |= outcome.lost
+                for row in outcome.rows:
                     journal.write(prints[row.subject], row)
                     yield row
                 step()
@@ -145,14 +167,17 @@ class Evaluation:
             pool.shutdown(wait=True, cancel_futures=True)
             cv2.setNumThreads(before)
 
-    def _outcome(self, job: Future[list[Row]], case: Case, found: TestSet) -> list[Row]:
+    def _outcome(self, job: Future[_Outcome], case: Case, found: TestSet) -> _Outcome:
         try:
             return job.result()
-        except (HighbeamError, ValueError) as error:
-            if not self.protocol.allow_missing:
-                raise EvaluationError(f"{found.name}: {case.key}: {error}; mend it, or pass --allow-missing") from error
-            self.lost[found.name][case.key] = str(error)
-            return []
+        except (HighbeamError, ValueError) as error:  # of what all subjects share
+            return _Outcome(lost=self._lost(found, case.key, error))
+
+    def _lost(self, found: TestSet, name: str, error: Exception) -> dict[str, str]:
+        """Note what cannot be measured, where that is allowed."""
+        if not self.protocol.allow_missing:
+            raise EvaluationError(f"{found.name}: {name}: {error}; or pass --allow-missing to count it") from error
+        return {name: str(error)}
 
     def _print(self, found: TestSet, subject: Subject) -> str:
         """Return what tells this set, subject and protocol from others whose figures may differ."""
@@ -177,57 +202,75 @@ class Evaluation:
         case: Case,
         subjects: Sequence[Subject],
         enhancers: Mapping[str, Callable[[Pixels], Pixels] | None],
-    ) -> list[Row]:
+    ) -> _Outcome:
+        outcome = _Outcome()
         if not subjects or self.stopped():
-            return []
-        if found.kind == "clips":
-            return [self._measure_clip(found, case, subject, enhancers[subject.name]) for subject in subjects]
-        dark = load_dark(case, self.limits)
-        reference = load_reference(case, self.limits)
-        rows = []
+            return outcome
+        measure_one = self._clip_measurer(case) if found.kind == "clips" else self._picture_measurer(found, case)
         for subject in subjects:
             path = self.output_path(found.name, subject.name, case.key)
             if subject.folder is not None and path is None:
                 continue  # counted among the missing
-            output = load_output(dark, path, enhancers[subject.name], self.limits)
-            values = self._values(found, output, reference, None if dark is None else to_bytes(dark))
-            rows.append(_row(found, case, subject.name, path, (output, values)))
-        return rows
+            try:
+                measured = measure_one(path, enhancers[subject.name])
+            except (HighbeamError, ValueError) as error:
+                outcome.lost |= self._lost(found, f"{subject.name}: {case.key}", error)
+            else:
+                outcome.rows.append(_row(found, case, subject.name, path, measured))
+        return outcome
+
+    def _picture_measurer(self, found: TestSet, case: Case) -> _Measurer:
+        """Read what all subjects share once."""
+        dark, reference = load_dark(case, self.limits), load_reference(case, self.limits)
+        shown = None if dark is None else to_bytes(dark)
+
+        def measured(path: Path | None, enhance: Callable[[Pixels], Pixels] | None) -> _Measured:
+            output = load_output(dark, path, enhance, self.limits)
+            return output, self._values(found, output, reference, shown)
+
+        return measured
 
     def _values(self, found: TestSet, output: Bytes, reference: Bytes | None, dark: Bytes | None) -> dict[str, float]:
         names = metrics_for(self.protocol, found.kind)
         full = [name for name in names if METRICS[name].kind == "full-reference"]
         values = {}
         if reference is not None and full:
-            if output.shape != reference.shape:
-                sizes = [f"{part.shape[1]} x {part.shape[0]}" for part in (output, reference)]
-                raise EvaluationError(f"is {sizes[0]}, but its reference is {sizes[1]}")
             inner = without_border(reference, self.protocol.border)
-            values = measure(full, without_border(output, self.protocol.border), reference=inner)
+            values = _defined(full, without_border(output, self.protocol.border), reference=inner)
             if self.protocol.rescale:
                 scaled = without_border(rescaled(output, reference), self.protocol.border)
-                values |= {name + RESCALED: value for name, value in measure(full, scaled, reference=inner).items()}
-        others = [name for name in names if name not in full]
-        values |= measure(others, output, reference=reference, source=dark)
+                values |= {name + RESCALED: value for name, value in _defined(full, scaled, reference=inner).items()}
+        values |= _defined([name for name in names if name not in full], output, source=dark)
         return {name: values[name] for name in figures_of(self.protocol, found.kind)}
 
-    def _measure_clip(
-        self, found: TestSet, case: Case, subject: Subject, enhance: Callable[[Pixels], Pixels] | None
-    ) -> Row:
+    def _clip_measurer(self, case: Case) -> _Measurer:
         assert case.dark is not None  # noqa: S101 - for the type checker
         darks = load_frames(case.dark, self.protocol.frames)
-        path = self.output_path(found.name, subject.name, case.key)
-        if path is not None:
-            outputs = load_frames(path, self.protocol.frames)
-        elif enhance is not None:
-            outputs = [enhance(frame) for frame in darks]
-        else:
-            raise EvaluationError(f"{subject.name} has no output of it")
-        values = measure(metrics_for(self.protocol, "clips"), outputs, source=darks)
-        return _row(found, case, subject.name, path, (outputs[0], values))
+
+        def measured(path: Path | None, enhance: Callable[[Pixels], Pixels] | None) -> _Measured:
+            if path is None:
+                outputs = [load_output(dark, None, enhance, self.limits) for dark in darks]
+            else:
+                outputs = load_frames(path, self.protocol.frames)
+            return outputs[0], measure(metrics_for(self.protocol, "clips"), outputs, source=darks)
+
+        return measured
 
 
-def _row(found: TestSet, case: Case, subject: str, path: Path | None, measured: tuple[Bytes, dict[str, float]]) -> Row:
+def _defined(
+    names: Sequence[str], output: Bytes, *, reference: Bytes | None = None, source: Bytes | None = None
+) -> dict[str, float]:
+    """Measure; NaN for a metric that takes larger pictures than this one."""
+    values: dict[str, float] = {}
+    for name in names:
+        try:
+            values |= measure([name], output, reference=reference, source=source)
+        except (ArrayError, MetricError):
+            values[name] = math.nan
+    return values
+
+
+def _row(found: TestSet, case: Case, subject: str, path: Path | None, measured: _Measured) -> Row:
     output, values = measured
     return Row(
         set=found.name,

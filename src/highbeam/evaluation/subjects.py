@@ -5,21 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import highbeam
+from highbeam.comparison import INPUT
 from highbeam.errors import UsageError
 from highbeam.evaluation.results import SubjectInfo
 from highbeam.methods.base import Pixels
 from highbeam.methods.registry import Enhancer, load
 from highbeam.weights import catalog
 
-__all__ = ["INPUT", "Subject", "input_subject", "method_subject", "outputs_subject", "with_training"]
-
-INPUT = "input"
-"""Name of the dark picture as it is."""
+__all__ = ["Subject", "input_subject", "method_subject", "outputs_subject", "with_training"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +27,11 @@ class Subject:
         info: what it is, for the record.
         enhance: from pixels to pixels; None for a folder of outputs.
         folder: of outputs; None else.
-        options: what else makes one subject another.
     """
 
     info: SubjectInfo
     enhance: Callable[[Pixels], Pixels] | None = None
     folder: Path | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -46,8 +41,8 @@ class Subject:
     @property
     def fingerprint(self) -> str:
         """Tells it from any other subject whose figures may differ."""
-        plain = {"kind": self.info.kind, "about": self.info.about, "sha256": self.info.sha256}
-        told = json.dumps(plain | dict(self.options), sort_keys=True, default=str)
+        info = self.info
+        told = json.dumps([info.kind, info.about, info.sha256, info.options], sort_keys=True, default=str)
         return hashlib.sha256(told.encode()).hexdigest()
 
     def among(self, workers: int) -> Callable[[Pixels], Pixels] | None:
@@ -57,7 +52,7 @@ class Subject:
 
 def input_subject() -> Subject:
     """Return the dark picture as it is, the least that a method must beat."""
-    return Subject(SubjectInfo(INPUT, "input", "the dark picture as it is"), enhance=lambda pixels: pixels)
+    return Subject(SubjectInfo(INPUT, "input", about="the dark picture as it is"), enhance=lambda pixels: pixels)
 
 
 def method_subject(word: str, **options: Any) -> Subject:
@@ -67,18 +62,28 @@ def method_subject(word: str, **options: Any) -> Subject:
         UnknownMethodError: there is none of that name.
         OptionError: an option that does not fit.
     """
-    enhancer, row = load(word, **options), catalog().get(word)
-    if row is not None:
-        sha = row.files["uint8"].sha256
-        info = SubjectInfo(word, "network", row.summary, sha, tuple(row.trained_on))
-    elif word.endswith(".onnx"):
-        sha = hashlib.sha256(Path(word).read_bytes()).hexdigest()
-        info = SubjectInfo(Path(word).stem, "network", word, sha)
-    else:
-        info = SubjectInfo(word, "method", enhancer.spec.summary)
-    told: dict[str, Any] = {"strength": enhancer.strength, "protect_highlights": enhancer.protect_highlights}
-    told |= {"options": asdict(enhancer.options), "version": highbeam.__version__}
-    return Subject(info, enhancer, options=told)
+    enhancer = load(word, **options)
+    told = {"strength": enhancer.strength, "protect_highlights": enhancer.protect_highlights}
+    told |= asdict(enhancer.options)
+    sha256 = _sha256(word)
+    row = next((row for row in catalog().values() if sha256 and row.files["uint8"].sha256 == sha256), None)
+    info = SubjectInfo(
+        name=Path(word).stem if word.endswith(".onnx") else word,
+        kind="network" if sha256 else "method",
+        about=enhancer.spec.summary if row is None else row.summary,
+        options=told,
+        sha256=sha256,
+        trained_on=() if row is None else tuple(row.trained_on),
+    )
+    return Subject(info, enhancer)
+
+
+def _sha256(word: str) -> str:
+    """Return that of a network's file, whether it is in the catalogue or one's own; empty for other methods."""
+    if word.endswith(".onnx"):
+        return hashlib.sha256(Path(word).read_bytes()).hexdigest()
+    row = catalog().get(word)
+    return "" if row is None else row.files["uint8"].sha256
 
 
 def outputs_subject(name: str, folder: Path) -> Subject:
@@ -89,7 +94,7 @@ def outputs_subject(name: str, folder: Path) -> Subject:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of outputs")
-    return Subject(SubjectInfo(name, "outputs", str(folder)), folder=folder)
+    return Subject(SubjectInfo(name, "outputs", about=str(folder)), folder=folder)
 
 
 def with_training(subjects: Sequence[Subject], said: Mapping[str, Sequence[str]]) -> tuple[Subject, ...]:

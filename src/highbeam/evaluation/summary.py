@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
@@ -23,7 +24,6 @@ def summarise(
     *,
     machine: Mapping[str, Any],
     seconds: Mapping[str, tuple[float, float]] | None = None,
-    warnings: Sequence[str] = (),
 ) -> Results:
     """Bring rows together: means with intervals, comparisons of every two subjects, and warnings.
 
@@ -32,14 +32,14 @@ def summarise(
         rows: of :meth:`Evaluation.rows`.
         machine: what they were made with.
         seconds: for each subject, those of a frame, and over the reference's.
-        warnings: more of them.
     """
     timed = seconds or {}
     infos = [SubjectInfo(**(asdict(subject.info) | _times(timed.get(subject.name)))) for subject in evaluation.subjects]
     by_set = {found.name: [row for row in rows if row.set == found.name] for found in evaluation.sets}
-    sets = [_set_info(evaluation, found, infos) for found in evaluation.sets]
+    sets = [_set_info(evaluation, found, infos, by_set[found.name]) for found in evaluation.sets]
     return Results(
-        protocol=evaluation.protocol.describe(found.kind for found in evaluation.sets),
+        protocol=evaluation.protocol.describe(found.kind for found in evaluation.sets)
+        | {"largest picture (pixels)": evaluation.limits.max_pixels},
         machine=dict(machine),
         sets=tuple(sets),
         subjects=tuple(infos),
@@ -50,14 +50,20 @@ def summarise(
             for found in evaluation.sets
             for comparison in _comparisons(found, by_set[found.name], infos, evaluation.protocol)
         ),
-        warnings=(*warnings_for(evaluation.sets, infos), *_counted(sets), *warnings),
+        warnings=(
+            *warnings_for(evaluation.sets, infos),
+            *_unmeasured(by_set),
+            *_unknown_scenes(evaluation),
+            *_counted(sets),
+        ),
     )
 
 
-def _set_info(evaluation: Evaluation, found: TestSet, infos: Sequence[SubjectInfo]) -> SetInfo:
+def _set_info(evaluation: Evaluation, found: TestSet, infos: Sequence[SubjectInfo], rows: Sequence[Row]) -> SetInfo:
     shared = {info.name: shared_cases(found, info.trained_on) for info in infos}
     kept = {name: keys for name, keys in shared.items() if keys}
-    return SetInfo(found.name, found.kind, len(found.cases), found.sha256, evaluation.lost[found.name], kept)
+    count = len({row.case for row in rows})
+    return SetInfo(found.name, found.kind, count, found.sha256, evaluation.lost[found.name], kept)
 
 
 def _set_means(
@@ -66,7 +72,8 @@ def _set_means(
     """Return the means of a set by subject and subset."""
     protocol, every = evaluation.protocol, frozenset(case.key for case in found.cases)
     strict, figures = strict_keys(found, infos), figures_of(evaluation.protocol, found.kind)
-    subsets = {"all": every} | ({"strict": strict} if strict != every or protocol.strict else {})
+    wanted = found.layout and (strict != every or protocol.strict)  # of a plain folder no scene is known
+    subsets = {"all": every} | ({"strict": strict} if wanted else {})
     return {
         info.name: {
             subset: _means([row for row in rows if row.subject == info.name and row.case in keys], figures, protocol)
@@ -85,6 +92,24 @@ def _counted(sets: Sequence[SetInfo]) -> list[str]:
         f"{found.name}: {len(found.missing)} left out because they are missing, cannot be read or do not fit"
         for found in sets
         if found.missing
+    ]
+
+
+def _unmeasured(by_set: Mapping[str, Sequence[Row]]) -> list[str]:
+    """Name figures that no picture of a set has, such as of metrics that take larger pictures."""
+    return [
+        f"{name}: {figure} is defined on none of the pictures"
+        for name, rows in by_set.items()
+        for figure in (rows[0].values if rows else ())
+        if all(math.isnan(row.values[figure]) for row in rows)
+    ]
+
+
+def _unknown_scenes(evaluation: Evaluation) -> list[str]:
+    return [
+        f"{found.name}: no scene of it is known, so there is no strict subset; name it as LAYOUT:ROOT if it is one"
+        for found in evaluation.sets
+        if evaluation.protocol.strict and not found.layout
     ]
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from highbeam.evaluation.protocol import spec_of
-from highbeam.evaluation.results import Comparison, Interval, Results, SetInfo
+from highbeam.evaluation.report_words import Figure, decimals, figure_of
+from highbeam.evaluation.results import Comparison, Interval, Results, SetInfo, SubjectInfo
+from highbeam.evaluation.verdicts import LEAST_PICTURES, is_told, winner
 
 __all__ = ["aligned", "tables", "verdict"]
-
-_DIGITS = {"dB": 2, "": 3}
-_ALPHA = 0.05
 
 
 def tables(results: Results) -> str:
     """Lay out results: a table per set, comparisons by the first figure, the protocol, and the warnings."""
     parts = [_set(results, found) for found in results.sets]
     parts.append(_times(results))
+    parts.append("measured\n" + _facts({subject.name: _subject(subject) for subject in results.subjects}))
     parts.append("protocol\n" + _facts(results.protocol))
     parts.append("machine\n" + _facts(results.machine))
     parts += [f"warning: {text}" for text in results.warnings]
@@ -36,24 +35,21 @@ def aligned(lines: Sequence[Sequence[str]], *, left: bool = False) -> str:
 
 def verdict(comparison: Comparison) -> str:
     """Say in words what a comparison has found."""
-    name, better = comparison.figure, spec_of(comparison.figure).higher_is_better
-    first, second, p = comparison.first, comparison.second, comparison.p
-    if math.isnan(p):
-        return f"{first} and {second}: too few pictures to compare {name}"
-    mean = comparison.difference.mean
-    leads = comparison.wins >= comparison.losses if math.isnan(mean) else (mean > 0.0) == bool(better)
-    ahead = p >= _ALPHA or leads
-    won, lost = (comparison.wins, comparison.losses)[:: 1 if ahead else -1]
-    told = f"{won} : {lost} pictures, p = {p:.2g}"
-    if p >= _ALPHA:
+    name, first, second = comparison.figure, comparison.first, comparison.second
+    if not is_told(comparison):
+        return f"{first} and {second}: too few pictures to compare {name} (it takes {LEAST_PICTURES})"
+    ahead = winner(comparison)
+    won, lost = (comparison.wins, comparison.losses)[:: -1 if ahead == second else 1]
+    told = f"{won} : {lost} pictures, p = {comparison.p:.2g}"
+    if ahead is None:
         return f"{first} and {second}: no difference in {name} that can be told ({told})"
-    return f"{first if ahead else second} is better than {second if ahead else first} in {name} ({told})"
+    return f"{ahead} is better than {second if ahead == first else first} in {name} ({told})"
 
 
 def _set(results: Results, found: SetInfo) -> str:
     means = results.means[found.name]
     subsets = list(dict.fromkeys(subset for rows in means.values() for subset in rows))
-    parts = [f"{found.name}: {found.count} {_NOUNS[found.kind]}, SHA-256 {found.sha256[:16]}"]
+    parts = [f"{found.name}: {found.count} {_NOUNS[found.kind]}, SHA-256 {found.sha256}"]
     for subset in subsets:
         rows = {name: kept[subset] for name, kept in means.items() if subset in kept}
         if subset == "strict":
@@ -76,24 +72,23 @@ def _first_figure(results: Results, name: str) -> Iterable[Comparison]:
 
 def _means(rows: Mapping[str, Mapping[str, Interval]]) -> str:
     figures = list(dict.fromkeys(figure for kept in rows.values() for figure in kept))
-    lines = [["", *(_heading(figure) for figure in figures)]]
-    lines += [[name, *(_cell(figure, kept[figure]) for figure in figures)] for name, kept in rows.items()]
+    places = {figure: decimals(kept[figure].mean for kept in rows.values()) for figure in figures}
+    lines = [["", *(_heading(figure_of(figure)) for figure in figures)]]
+    lines += [[name, *(_cell(kept[figure], places[figure]) for figure in figures)] for name, kept in rows.items()]
     return aligned(lines)
 
 
-def _heading(figure: str) -> str:
-    spec = spec_of(figure)
-    way = {True: " (higher is better)", False: " (lower is better)", None: ""}[spec.higher_is_better]
-    return f"{figure}{', ' + spec.unit if spec.unit else ''}{way}"
+def _heading(figure: Figure) -> str:
+    way = {True: " (higher is better)", False: " (lower is better)", None: ""}[figure.better]
+    return f"{figure.name}{', ' + figure.unit if figure.unit else ''}{way}"
 
 
-def _cell(figure: str, mean: Interval) -> str:
-    digits = _DIGITS.get(spec_of(figure).unit, 2)
+def _cell(mean: Interval, places: int) -> str:
     if math.isnan(mean.mean):
         return "-"
-    told = f"{mean.mean:.{digits}f}"
+    told = f"{mean.mean:.{places}f}"
     if not math.isnan(mean.low):
-        told += f" [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+        told += f" [{mean.low:.{places}f}, {mean.high:.{places}f}]"
     return told + (f" of {mean.count}" if mean.undefined else "")
 
 
@@ -104,6 +99,13 @@ def _times(results: Results) -> str:
     lines = [["one frame of 1280x720", "ms", "times OpenCV CLAHE"]]
     lines += [[subject.name, f"{1000 * (subject.seconds or 0):.1f}", f"{subject.ratio or 0:.1f}"] for subject in timed]
     return aligned(lines)
+
+
+def _subject(subject: SubjectInfo) -> str:
+    told = [f"{subject.kind}: {subject.about}" if subject.about else subject.kind]
+    told += [f"SHA-256 {subject.sha256}"] if subject.sha256 else []
+    told += [f"trained on {', '.join(subject.trained_on)}"] if subject.trained_on else []
+    return "; ".join([*told, *(f"{name} {_fact(value)}" for name, value in subject.options.items())])
 
 
 def _facts(facts: Mapping[str, object]) -> str:

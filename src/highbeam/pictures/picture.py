@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from highbeam.errors import ArrayError, OptionError
+from highbeam.pictures.exif import turned
 
 __all__ = ["DEFAULT_LIMITS", "Header", "Limits", "Picture", "Samples"]
 
@@ -70,6 +71,11 @@ class Header:
     grey: bool
     alpha: bool
     orientation: int
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height once the orientation is applied, pixels."""
+        return (self.height, self.width) if turned(self.orientation) else (self.width, self.height)
 
 
 @dataclass(frozen=True, eq=False)

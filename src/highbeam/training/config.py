@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from highbeam.errors import ConfigError, nearest
+from highbeam.errors import ConfigError
+from highbeam.settings import read_toml, refuse_unknown, told
 
 __all__ = ["FREE", "LossWeights", "Precision", "TrainConfig", "as_toml", "configure", "load_config", "parse_word"]
 
@@ -197,7 +198,7 @@ def load_config(path: Path | None, words: Sequence[str] = (), flags: Mapping[str
     Raises:
         ConfigError: no such file or not TOML, an unknown key, a value of the wrong kind or out of range.
     """
-    values = {} if path is None else _read_toml(path)
+    values = {} if path is None else read_toml(path)
     for word in words:
         _put(values, *parse_word(word))
     for name, value in (flags or {}).items():
@@ -212,23 +213,13 @@ def configure(values: Mapping[str, Any], name: str = "the configuration") -> Tra
     Raises:
         ConfigError: as for :func:`load_config`.
     """
-    _check_keys(values, TrainConfig, name, "")
+    refuse_unknown(values, (field.name for field in fields(TrainConfig)), name)
     if isinstance(values.get("loss"), Mapping):
-        _check_keys(values["loss"], LossWeights, name, "loss.")
+        refuse_unknown(values["loss"], (field.name for field in fields(LossWeights)), name, "loss.")
     try:
         return TrainConfig(**values)
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, row['loc']))}: {row['msg']}, got {row['input']!r}" for row in error.errors()
-        )
-        raise ConfigError(f"{name}: {told}") from None
-
-
-def _check_keys(values: Mapping[str, object], kind: type[TrainConfig | LossWeights], name: str, table: str) -> None:
-    known = [field.name for field in fields(kind)]
-    for key in values:
-        if key not in known:
-            raise ConfigError(f"{name}: no key {table + key!r}{nearest(key, known)} (keys: {', '.join(known)})")
+        raise ConfigError(f"{name}: {told(error)}") from None
 
 
 def parse_word(word: str) -> tuple[str, Any]:
@@ -256,12 +247,3 @@ def _put(values: dict[str, Any], key: str, value: object) -> None:
     if not isinstance(below, dict):
         raise ConfigError(f"--set {key}: {table} is no table")
     below[inner] = value
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML ({error})") from error

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from highbeam.errors import WeightsError
+from highbeam.settings import told
 
 __all__ = ["CATALOG", "FOLDER", "Kind", "WeightFile", "Weights", "catalog", "path_of", "read_catalog", "verify"]
 
@@ -106,8 +107,7 @@ def read_catalog(path: Path) -> Mapping[str, Weights]:
     except tomllib.TOMLDecodeError as error:
         raise WeightsError(f"{path}: is not TOML ({error}); install highbeam again") from error
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
-        raise WeightsError(f"{path}: {told}") from None
+        raise WeightsError(f"{path}: {told(error)}") from None
 
 
 def path_of(name: str, kind: Kind) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -10,7 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from highbeam.errors import ConfigError, nearest
+from highbeam.errors import ConfigError
+from highbeam.settings import read_toml, refuse_unknown, told
 
 __all__ = ["TASKS", "PerceptionConfig", "Task", "load_perception_config"]
 
@@ -108,27 +108,11 @@ def load_perception_config(path: Path | None = None, **values: Any) -> Perceptio
         ConfigError: no such file or not TOML, an unknown key, a value of the wrong kind or out of range.
     """
     name = "the perception configuration" if path is None else str(path)
-    merged = ({} if path is None else _read(path)) | values
-    known = [field.name for field in fields(PerceptionConfig)]
-    for key in merged:
-        if key not in known:
-            raise ConfigError(f"{name}: no key {key!r}{nearest(key, known)} (keys: {', '.join(known)})")
+    merged = ({} if path is None else read_toml(path)) | values
+    refuse_unknown(merged, (field.name for field in fields(PerceptionConfig)), name)
     if "task" not in merged:
         raise ConfigError(f"{name}: says no task; add one of {', '.join(TASKS)}")
     try:
         return PerceptionConfig(**merged)
     except ValidationError as error:
-        raise ConfigError(f"{name}: {_told(error)}") from None
-
-
-def _told(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}, got {row['input']!r}" for row in error.errors())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML ({error}); mend it") from error
+        raise ConfigError(f"{name}: {told(error)}") from None

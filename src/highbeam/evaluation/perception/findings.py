@@ -12,12 +12,9 @@ from highbeam.evaluation.perception.agreement import FIGURES, Word
 from highbeam.evaluation.perception.config import Task
 from highbeam.evaluation.results import Interval
 
-__all__ = ["INPUT", "REFERENCE", "ClassRow", "Perception", "Truth", "Verdict"]
+__all__ = ["ClassRow", "Perception", "Truth", "Verdict"]
 
 Truth: TypeAlias = Literal["labels", "the network's predictions on the reference"]
-INPUT, REFERENCE = "input", "reference"
-"""The subjects that are the dark picture and the day picture as they are."""
-
 _WORDS: Mapping[str, str] = MappingProxyType(
     {"miou": "mIoU", "iou": "IoU", "accuracy": "pixel accuracy", "ap": "AP", "ap50": "AP50", "f1": "F1"}
 )

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from highbeam.comparison import INPUT, REFERENCE
 from highbeam.errors import ArrayError, EvaluationError, UsageError
 from highbeam.evaluation.perception.agreement import (
     FIGURES,
@@ -24,7 +25,7 @@ from highbeam.evaluation.perception.agreement import (
 from highbeam.evaluation.perception.boxes import Boxes
 from highbeam.evaluation.perception.config import PerceptionConfig
 from highbeam.evaluation.perception.detections import BoxAgreement, require_coco
-from highbeam.evaluation.perception.findings import INPUT, REFERENCE, ClassRow, Perception, Verdict
+from highbeam.evaluation.perception.findings import ClassRow, Perception, Verdict
 from highbeam.evaluation.perception.labels import Labels
 from highbeam.evaluation.perception.network import PerceptionNetwork, Seen
 from highbeam.evaluation.results import Interval
@@ -35,6 +36,8 @@ __all__ = ["Pair", "Subject", "perceive"]
 Pair: TypeAlias = tuple[str, Pixels, Pixels | None]
 """Key, dark picture, and its reference, where there is one."""
 Subject: TypeAlias = Callable[[Pixels], Pixels]
+Reader: TypeAlias = Callable[[str], Pixels]
+_Shown: TypeAlias = Callable[[str, Pixels], Pixels]
 
 _OWN = "agreement with what the network sees by day is not truth: what it misses or mistakes there counts as right"
 _ALONE = "one picture has no interval; give more"
@@ -48,6 +51,7 @@ def perceive(
     network: PerceptionNetwork,
     labels: Labels | None = None,
     *,
+    outputs: Mapping[str, Reader] | None = None,
     resamples: int = 1000,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -59,6 +63,7 @@ def perceive(
         subjects: what enhances, by name; ``input`` and ``reference`` are taken.
         network: an opened one.
         labels: what should be seen; None for what the network sees in the reference.
+        outputs: what was made elsewhere, by name, each from a picture's key to its pixels.
         resamples: of the bootstrap over pictures.
         seed: of it.
         progress: is told the key of each finished picture.
@@ -69,14 +74,17 @@ def perceive(
         EvaluationError: no pictures, two of one key, sizes that differ, neither reference nor labels, or the network
             fails.
     """
-    _check(subjects, network, resamples)
-    everyone: dict[str, Subject] = {INPUT: lambda dark: dark, **subjects}
+    readers = outputs or {}
+    _check([*subjects, *readers], network, resamples)
+    everyone = {INPUT: _as_it_is} | {name: _made_by(subject) for name, subject in subjects.items()}
+    everyone |= {name: _read_by(reader) for name, reader in readers.items()}
     tally = _Tally(network.config, len(network.classes))
     for key, dark, reference in pairs:
         _check_pair(key, dark, reference, tally.keys)
         by_day = None if reference is None else _see(network, reference, key, REFERENCE)
         truth = _trusted(by_day, network, key) if labels is None else labels.of(key, _size(dark))
-        seen = {name: _see(network, _output(subject, dark, key, name), key, name) for name, subject in everyone.items()}
+        shown = {name: _fitting(show(key, dark), dark, key, name) for name, show in everyone.items()}
+        seen = {name: _see(network, output, key, name) for name, output in shown.items()}
         tally.add(key, truth, seen if by_day is None else {REFERENCE: by_day, **seen})
         if progress is not None:
             progress(key)
@@ -85,7 +93,19 @@ def perceive(
     return _conclude(tally, network, labels, resamples, seed)
 
 
-def _check(subjects: Mapping[str, Subject], network: PerceptionNetwork, resamples: int) -> None:
+def _as_it_is(_key: str, dark: Pixels) -> Pixels:
+    return dark
+
+
+def _made_by(subject: Subject) -> _Shown:
+    return lambda _key, dark: subject(dark)
+
+
+def _read_by(reader: Reader) -> _Shown:
+    return lambda key, _dark: reader(key)
+
+
+def _check(subjects: Sequence[str], network: PerceptionNetwork, resamples: int) -> None:
     for name in (INPUT, REFERENCE):
         if name in subjects:
             raise UsageError(f"a subject may not be called {name!r}, as the picture itself is; give it another name")
@@ -106,8 +126,7 @@ def _size(pixels: Pixels) -> tuple[int, int]:
     return pixels.shape[0], pixels.shape[1]
 
 
-def _output(subject: Subject, dark: Pixels, key: str, name: str) -> Pixels:
-    output = subject(dark)
+def _fitting(output: Pixels, dark: Pixels, key: str, name: str) -> Pixels:
     if output.shape != dark.shape:
         raise EvaluationError(f"{key}: {name} makes {output.shape} of {dark.shape}; give outputs of the input's size")
     return output
