@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-# what the verbs share
 from highbeam.cli.comparing import box_of, boxes_in, compare_one, enhancers_of, failed_record, size_of
 from highbeam.cli.options import limits_of
 from highbeam.errors import OutputError, PictureError, UsageError

@@ -299,31 +299,18 @@ def _circle(x: float, y: float, radius: float) -> str:
     return f"M{x - radius:.1f} {y:.1f}{half} {2 * radius:g} 0{half} {-2 * radius:g} 0z"
 
 
+_ARM, _END = 0.38, 1.14
+_CROSS = (
+    *((-_ARM, -_END), (_ARM, -_END), (_ARM, -_ARM), (_END, -_ARM), (_END, _ARM), (_ARM, _ARM)),
+    *((_ARM, _END), (-_ARM, _END), (-_ARM, _ARM), (-_END, _ARM), (-_END, -_ARM), (-_ARM, -_ARM)),
+)
+
 _SHAPES = (
     _polygon(((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9))),
     _circle,
     _polygon(((0, -1.2), (1.1, 0.8), (-1.1, 0.8))),
     _polygon(((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0))),
     _polygon(((0, 1.2), (1.1, -0.8), (-1.1, -0.8))),
-    _polygon(
-        tuple(
-            (f * a, f * b)
-            for a, b in (
-                (-0.4, -1.2),
-                (0.4, -1.2),
-                (0.4, -0.4),
-                (1.2, -0.4),
-                (1.2, 0.4),
-                (0.4, 0.4),
-                (0.4, 1.2),
-                (-0.4, 1.2),
-                (-0.4, 0.4),
-                (-1.2, 0.4),
-                (-1.2, -0.4),
-                (-0.4, -0.4),
-            )
-            for f in (0.95,)
-        )
-    ),
+    _polygon(_CROSS),
 )
 """Outlines of marks, so that styles are told apart without colour."""
