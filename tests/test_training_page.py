@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from highbeam.cli import app
 from highbeam.training import TrainConfig, load_config, read_checkpoint, train
-from highbeam.training.config import FREE, LossWeights
+from highbeam.training.config import FREE, Jitter, LossWeights
 from tests.conftest import ROOT
 from tests.training.common import Notes, day_folder, tiny
 
@@ -29,10 +29,10 @@ def meanings(kind: type) -> dict[str, str]:
     return {name: re.sub(r":\w+:`[\w.]*?(\w+)`", r"`\1`", " ".join(said.split())) for name, said in found}
 
 
-def row(kind: type[TrainConfig | LossWeights], name: str) -> str:
+def row(kind: type[TrainConfig | LossWeights | Jitter], name: str) -> str:
     defaults = kind()
     value = getattr(defaults, name)
-    if isinstance(value, LossWeights):
+    if isinstance(value, LossWeights | Jitter):
         return f"| `{name}` | below | no | {meanings(kind)[name]} |"
     free = ["yes" if name in FREE else "no"] if kind is TrainConfig else []
     return " | ".join([f"| `{name}`", f"`{json.dumps(value)}`", *free, f"{meanings(kind)[name]} |"]).replace("``", "`")
@@ -44,8 +44,8 @@ def section(title: str) -> str:
     return text[1]
 
 
-@pytest.mark.parametrize("kind", [TrainConfig, LossWeights])
-def test_every_key_with_its_default_and_meaning(kind: type[TrainConfig | LossWeights]) -> None:
+@pytest.mark.parametrize("kind", [TrainConfig, LossWeights, Jitter])
+def test_every_key_with_its_default_and_meaning(kind: type[TrainConfig | LossWeights | Jitter]) -> None:
     rows = [row(kind, field.name) for field in fields(kind)]
     assert "\n".join(rows) in PAGE, "\n".join(rows)
 

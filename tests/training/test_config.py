@@ -9,7 +9,7 @@ import pytest
 
 from highbeam.errors import ConfigError, UsageError
 from highbeam.nets import NETWORKS, build
-from highbeam.training.config import FREE, LossWeights, TrainConfig, as_toml, configure, load_config, parse_word
+from highbeam.training.config import FREE, Jitter, LossWeights, TrainConfig, as_toml, configure, load_config, parse_word
 from tests.conftest import ROOT
 
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
@@ -129,7 +129,7 @@ def test_differences_leave_out_what_may_change() -> None:
     one = configure({"data": "a"})
     other = configure({"data": "b", "steps": 3, "crop": 64, "checkpoint_dir": "there", "threads": 2})
     assert one.differences(other.plain()) == ["data", "crop"]
-    assert one.differences({}) == [key for key in one.plain() if key not in FREE]
+    assert one.differences({key: object() for key in one.plain()}) == [key for key in one.plain() if key not in FREE]
     assert {field.name for field in fields(TrainConfig)} >= FREE
 
 
@@ -143,3 +143,22 @@ def test_the_shipped_configurations_name_networks(path: Path) -> None:
 
 def test_there_is_one_for_every_released_network() -> None:
     assert {path.stem for path in CONFIGS} >= {"unet-s", "unet-m", "can24"}
+
+
+def test_tables_are_checked_and_written_back(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("balance = 0.5\n[jitter]\npower = 0.2\n")
+    config = load_config(path, ["jitter.cast=0.1"])
+    assert config.jitter == Jitter(power=0.2, cast=0.1)
+    path.write_text(as_toml(config))
+    assert load_config(path) == config
+    with pytest.raises(ConfigError, match=r"jitter\.powr.*power"):
+        load_config(None, ["jitter.powr=0.1"])
+    with pytest.raises(ConfigError, match="jitter"):
+        load_config(None, ["jitter.power=-1"])
+
+
+def test_a_key_that_an_older_file_lacks_had_its_default() -> None:
+    older = {key: value for key, value in TrainConfig().plain().items() if key not in {"jitter", "balance"}}
+    assert TrainConfig().differences(older) == []
+    assert configure({"balance": 0.5, "jitter": {"cast": 0.1}}).differences(older) == ["jitter", "balance"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 from highbeam.datasets import Cache, Entry, Share
 from highbeam.datasets.decoding import Halves, decode_entry
 from highbeam.errors import ConfigError, DatasetError, OptionError
-from highbeam.training.feeding import Crops, Feed, check_crops, find_data, validation
+from highbeam.training.feeding import Crops, Feed, balanced, check_crops, find_data, validation
 from tests.training.common import day_folder, pair_folder, tiny
 
 CPU = torch.device("cpu")
@@ -199,3 +201,27 @@ def test_a_mix_of_one_is_that_preset(days: Path, tmp_path: Path) -> None:
         found.append(feed.pairs(0)[1])
         feed.close()
     assert torch.equal(*found)  # the law keeps the day as it is, where the others put lamps into it
+
+
+def test_jitter_changes_the_day_and_leaves_the_night_its_own(days: Path, tmp_path: Path) -> None:
+    plain, other = (
+        Feed(config, find_data(config).train, Share(), CPU)
+        for config in (tiny(days, tmp_path), tiny(days, tmp_path, jitter={"power": 0.3, "saturation": 0.2}))
+    )
+    (_, day), (dark, regraded) = plain.pairs(0), other.pairs(0)
+    plain.close()
+    other.close()
+    assert not torch.equal(day, regraded)
+    assert torch.equal(regraded, (regraded * 255).round() / 255)
+    assert dark.mean() < regraded.mean()
+
+
+def test_small_sources_stand_as_often_as_was_asked_for(days: Path, tmp_path: Path) -> None:
+    entry = find_data(tiny(days, tmp_path)).train[0]
+    entries = [replace(entry, source="large")] * 64 + [replace(entry, source="small")] * 4
+    for share, expected in ((0.0, 4), (0.5, 16), (1.0, 64)):
+        counts = Counter(found.source for found in balanced(entries, share))
+        assert counts == {"large": 64, "small": expected}
+    thirds = Counter(found.source for found in balanced([*entries[:9], *entries[-4:]], 1.0))
+    assert thirds == {"large": 9, "small": 9}
+    assert balanced([], 1.0) == ()

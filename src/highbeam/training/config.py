@@ -16,7 +16,17 @@ from pydantic.dataclasses import dataclass
 from highbeam.errors import ConfigError
 from highbeam.settings import read_toml, refuse_unknown, told
 
-__all__ = ["FREE", "LossWeights", "Precision", "TrainConfig", "as_toml", "configure", "load_config", "parse_word"]
+__all__ = [
+    "FREE",
+    "Jitter",
+    "LossWeights",
+    "Precision",
+    "TrainConfig",
+    "as_toml",
+    "configure",
+    "load_config",
+    "parse_word",
+]
 
 Precision: TypeAlias = Literal["bf16-mixed", "16-mixed", "32-true"]
 _Weight: TypeAlias = Annotated[float, Field(ge=0)]
@@ -57,6 +67,25 @@ class LossWeights:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Jitter:
+    """How far day pictures are regraded by chance; :mod:`highbeam.training.jitter` says how.
+
+    Attributes:
+        power: standard deviation of the logarithm of the power that all channels are raised to; no unit.
+        cast: likewise, of each channel's own.
+        saturation: likewise, of the factor of the colour differences.
+    """
+
+    power: _Weight = 0.0
+    cast: _Weight = 0.0
+    saturation: _Weight = 0.0
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return any(asdict(self).values())
+
+
+@dataclass(frozen=True, config=_STRICT)
 class TrainConfig:
     """One training.
 
@@ -78,6 +107,8 @@ class TrainConfig:
         late_batch_size: crops in such a step.
         zoom: crops show squares of up to ``zoom`` times their side, shrunk.
         flip: exchange left and right in half of the crops.
+        jitter: see :class:`Jitter`; of single pictures, and not in validation.
+        balance: 0 sees every picture equally often, 1 every source, between them a mix.
         learning_rate: at its highest.
         warmup: steps over which it rises; after them it falls along a cosine.
         final_rate: what it falls to, as a share of the highest.
@@ -120,6 +151,8 @@ class TrainConfig:
     late_batch_size: _Count = 4
     zoom: Annotated[float, Field(ge=1)] = 2.0
     flip: bool = True
+    jitter: Jitter = Field(default_factory=Jitter)
+    balance: Annotated[float, Field(ge=0, le=1)] = 0.0
     learning_rate: Annotated[float, Field(gt=0)] = 1.5e-3
     warmup: Annotated[int, Field(ge=0)] = 300
     final_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -158,7 +191,8 @@ class TrainConfig:
     def differences(self, plain: Mapping[str, Any]) -> list[str]:
         """Name the fields, but those of :data:`FREE`, in which a plain configuration is another one."""
         mine = self.plain()
-        return [key for key in mine if key not in FREE and _plain(plain.get(key)) != mine[key]]
+        usual = TrainConfig().plain()  # what a file of an older version, which lacks a key, was trained with
+        return [key for key in mine if key not in FREE and _plain(plain.get(key, usual[key])) != mine[key]]
 
 
 def _plain(value: object) -> object:
@@ -170,7 +204,7 @@ def _plain(value: object) -> object:
 def as_toml(config: TrainConfig) -> str:
     """Write a configuration as :func:`load_config` reads it."""
     plain = config.plain()
-    tables = {key: plain.pop(key) for key in ("loss", "mix", "changes")}
+    tables = {key: plain.pop(key) for key in ("loss", "mix", "jitter", "changes")}
     blocks = [_lines(plain), *(f"\n[{key}]\n{_lines(table)}" for key, table in tables.items() if table)]
     return "\n".join(blocks)
 
@@ -185,11 +219,15 @@ _FLAGS: Mapping[str, str] = MappingProxyType(
 """What fields were called by the flags of the work that this grew from."""
 
 
+_TABLES: Mapping[str, type[LossWeights | Jitter]] = MappingProxyType({"loss": LossWeights, "jitter": Jitter})
+
+
 def load_config(path: Path | None, words: Sequence[str] = (), flags: Mapping[str, object] | None = None) -> TrainConfig:
     """Read a configuration.
 
     Args:
-        path: a TOML file; its table ``[loss]`` holds the weights of the loss, ``[changes]`` those of the network.
+        path: a TOML file; its table ``[loss]`` holds the weights of the loss, ``[jitter]`` how far pictures
+            are regraded, ``[changes]`` fields of the network.
             None starts from the defaults.
         words: ``key=value`` that come on top, values as TOML writes them, quotes left out; ``loss.ssim=0.2`` reaches
             into a table.
@@ -214,8 +252,9 @@ def configure(values: Mapping[str, Any], name: str = "the configuration") -> Tra
         ConfigError: as for :func:`load_config`.
     """
     refuse_unknown(values, (field.name for field in fields(TrainConfig)), name)
-    if isinstance(values.get("loss"), Mapping):
-        refuse_unknown(values["loss"], (field.name for field in fields(LossWeights)), name, "loss.")
+    for table, kind in _TABLES.items():
+        if isinstance(values.get(table), Mapping):
+            refuse_unknown(values[table], (field.name for field in fields(kind)), name, f"{table}.")
     try:
         return TrainConfig(**values)
     except ValidationError as error:

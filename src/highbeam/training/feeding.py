@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,11 +16,13 @@ from highbeam.camera import darken, sample
 from highbeam.camera.presets import find_preset
 from highbeam.datasets import Bad, Batch, Cache, Entry, Loader, LoaderOptions, Share, central_batches, gather
 from highbeam.errors import ConfigError
-from highbeam.training.config import TrainConfig
+from highbeam.training.config import Jitter, TrainConfig
+from highbeam.training.jitter import regrade
 
-__all__ = ["Crops", "Data", "Feed", "check_crops", "darkened", "find_data", "validation"]
+__all__ = ["Crops", "Data", "Feed", "balanced", "check_crops", "darkened", "find_data", "validation"]
 
 _VALIDATION_SEED = 1 << 40  # far from the running numbers of training
+_JITTER = 0x5DEECE66D  # the nights are the same with and without
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,9 @@ class Feed:
     def __init__(
         self, config: TrainConfig, entries: Sequence[Entry], share: Share, device: torch.device, step: int = 0
     ) -> None:
-        self._config, self._entries, self._share, self._device = config, entries, share, device
-        self._cache = Cache(entries, config.cache_bytes)  # outlives the loaders
+        self._config, self._share, self._device = config, share, device
+        self._entries = balanced(entries, config.balance)
+        self._cache = Cache(self._entries, config.cache_bytes)  # outlives the loaders
         self._told: set[Bad] = set()
         self.crops = self._stage(step)
         self._loader = self._open()
@@ -120,7 +124,8 @@ class Feed:
             self.crops = wanted
             self._loader = self._open()
             self._loader.load_state_dict(position)
-        return darkened(next(self._loader), self._config.preset, self._config.seed, self._device, self._config.mix)
+        config = self._config
+        return darkened(next(self._loader), config.preset, config.seed, self._device, config.mix, jitter=config.jitter)
 
     def waiting(self) -> float:
         """Return the share of the time since this was last asked that was spent waiting for data."""
@@ -164,10 +169,34 @@ class Feed:
         return Loader(self._entries, options, self._share, self._cache)
 
 
+def balanced(entries: Sequence[Entry], share: float) -> tuple[Entry, ...]:
+    """Let entries of small sources stand several times, so that large ones do not outweigh them.
+
+    Args:
+        entries: each of a source.
+        share: a source of n entries stands as often as n^(1 - share) says, beside the largest; 0 changes nothing.
+    """
+    counts = Counter(entry.source for entry in entries)
+    most = max(counts.values(), default=0)
+    fresh: dict[str, float] = {}
+    repeated: list[Entry] = []
+    for entry in entries:  # what is left over of one entry counts for the next one of its source
+        due = fresh.get(entry.source, 0.5) + (most / counts[entry.source]) ** share
+        repeated += [entry] * int(due)
+        fresh[entry.source] = due - int(due)
+    return tuple(repeated)
+
+
 def darkened(
-    batch: Batch, preset: str, seed: int, device: torch.device, mix: Mapping[str, float] | None = None
+    batch: Batch,
+    preset: str,
+    seed: int,
+    device: torch.device,
+    mix: Mapping[str, float] | None = None,
+    *,
+    jitter: Jitter | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Bring a batch to a device; single pictures are darkened there, to nights of a preset or of a mix.
+    """Bring a batch to a device; single pictures are regraded and darkened there, to nights of a preset or of a mix.
 
     The nights depend on the seed and the crops' running numbers alone: they are the same after a resume.
     """
@@ -175,6 +204,8 @@ def darkened(
     if batch.low is not None:
         return _on(batch.low, device), bright
     generator = Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + int(batch.numbers[0]) + 1) % (1 << 63))
+    if jitter:
+        bright = regrade(bright, jitter, Generator().manual_seed(generator.initial_seed() ^ _JITTER))
     nights = sample("training", len(bright), generator, mix) if mix else sample(preset, len(bright), generator)
     pair = darken(bright, nights)
     return pair.dark, pair.reference
