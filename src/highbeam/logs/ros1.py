@@ -61,7 +61,7 @@ class Record(NamedTuple):
     @property
     def op(self) -> int:
         """What kind it is of."""
-        return self.fields.get(b"op", b"\0")[0]
+        return (self.fields.get(b"op") or b"\0")[0]  # a damaged record may state none, or state nothing
 
     def number(self, name: bytes) -> int:
         """Return a field that is a number."""
