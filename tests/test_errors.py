@@ -23,8 +23,8 @@ def test_the_docstring_draws_the_whole_tree() -> None:
         assert error.__name__ in errors.__all__
 
 
-@pytest.mark.parametrize("error", [e for e in classes() if issubclass(e, errors.PictureError)])
-def test_picture_errors_name_the_file_and_pickle(error: type[errors.PictureError]) -> None:
+@pytest.mark.parametrize("error", [e for e in classes() if issubclass(e, errors.PictureError | errors.LogError)])
+def test_errors_of_one_file_name_it_and_pickle(error: type[errors.PictureError | errors.LogError]) -> None:
     made = error("a/b.png", "is empty; export it again")
     assert str(made) == "a/b.png: is empty; export it again"
     back = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
@@ -36,6 +36,11 @@ def test_usage_errors_are_value_errors() -> None:
     for error in classes():
         if issubclass(error, errors.UsageError):
             assert issubclass(error, ValueError)
+
+
+def test_a_wrong_topic_is_bad_usage() -> None:
+    assert issubclass(errors.TopicError, errors.LogError)
+    assert issubclass(errors.TopicError, errors.UsageError)
 
 
 def test_nearest_names() -> None:

@@ -23,6 +23,11 @@ The tree::
     ├── WeightsError               a trained network's file is missing, damaged, or not the released one
     ├── ExportError                a network could not be exported, or its file computes something else
     ├── EvaluationError            what is to be measured is missing, cannot be read, or does not fit together
+    ├── LogError                   one robot log could not be read or written; it names the file
+    │   ├── TopicError                 no such topic, none with pictures, or several; also a UsageError
+    │   ├── UnsupportedLogError        a form, a compression or a kind of picture that Highbeam does not take
+    │   ├── DamagedLogError            empty, truncated, corrupt
+    │   └── LogWriteError              the disk did not take the result
     └── PictureError               one picture could not be read or written; it names the file
         ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
         ├── PictureTooLargeError       more pixels, or a longer side, than the limits allow
@@ -43,12 +48,15 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrayError",
     "ConfigError",
+    "DamagedLogError",
     "DamagedPictureError",
     "DatasetError",
     "EvaluationError",
     "ExportError",
     "HighbeamError",
     "LayoutError",
+    "LogError",
+    "LogWriteError",
     "MetricError",
     "MissingHalfError",
     "NetworkError",
@@ -60,10 +68,12 @@ __all__ = [
     "PositionError",
     "RuntimeMissingError",
     "ShardError",
+    "TopicError",
     "TrainingError",
     "UnknownDatasetError",
     "UnknownMethodError",
     "UnknownMetricError",
+    "UnsupportedLogError",
     "UnsupportedPictureError",
     "UsageError",
     "WeightsError",
@@ -204,6 +214,40 @@ class DamagedPictureError(PictureError):
 
 class PictureWriteError(PictureError):
     """The disk, or the format, did not take the result; nothing half-written is left."""
+
+
+class LogError(HighbeamError):
+    """One robot log could not be read or written.
+
+    Attributes:
+        name: the log's path as it was given.
+        reason: what was wrong and what to do, without the name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[LogError], tuple[str, str]]:
+        """Survive pickling, so that a worker process can hand the error back."""
+        return type(self), (self.name, self.reason)
+
+
+class TopicError(LogError, UsageError):
+    """The log has no such topic, none with pictures, or several of which none was chosen; the message lists them."""
+
+
+class UnsupportedLogError(LogError):
+    """A form of log, a compression, or an encoding of pictures that Highbeam does not take."""
+
+
+class DamagedLogError(LogError):
+    """The log is empty or damaged; the message says what became of it."""
+
+
+class LogWriteError(LogError):
+    """The disk did not take the result; nothing half-written is left."""
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str:

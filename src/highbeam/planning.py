@@ -231,9 +231,9 @@ def _inode(path: Path) -> tuple[int, int] | None:
 
 
 def _refuse_blocked(items: Sequence[Item]) -> None:
-    """Refuse a result in the place of a folder, and one below what is not a folder."""
+    """Refuse a file in the place of a folder, and a result below what is not a folder."""
     for item in items:
-        if item.output.is_dir():
+        if item.output.is_dir() and not item.source.is_dir():
             raise OutputError(f"{item.output}: the result of {item.source} would go here, but this is a folder")
     for folder in {item.output.parent for item in items}:
         nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))

@@ -21,6 +21,7 @@ from highbeam.cli.enhance import enhance as enhance_verb
 from highbeam.cli.eval import evaluate as eval_verb
 from highbeam.cli.export import export as export_verb
 from highbeam.cli.figure import app as figure_app
+from highbeam.cli.info import info as info_verb
 from highbeam.cli.methods import methods as methods_verb
 from highbeam.cli.train import train as train_verb
 from highbeam.cli.weights import weights as weights_verb
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.command("enhance")(enhance_verb)
 app.command("predict", short_help="The same as enhance.")(enhance_verb)
+app.command("info", short_help="Say what robot logs, clips and pictures are.")(info_verb)
 app.command("methods", short_help="List the methods and their options.")(methods_verb)
 app.command("compare", short_help="Show methods side by side on one sheet.")(compare_verb)
 app.command("eval", short_help="Measure methods, networks and outputs.")(eval_verb)

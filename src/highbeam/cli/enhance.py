@@ -1,4 +1,4 @@
-"""``highbeam enhance``: pictures in, brighter pictures out."""
+"""``highbeam enhance``: pictures in, brighter pictures out; :mod:`highbeam.cli.logs` does it with robot logs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Sources = Annotated[
     typer.Argument(
         metavar="SRC",
         help="Pictures: files, folders (searched to their full depth, hidden files left out), quoted globs"
-        " (** for any depth), or - for standard input.",
+        " (** for any depth), or - for standard input. Or robot logs: .bag, .mcap, .db3, folders of ROS 2 bags.",
         show_default=False,
     ),
 ]
@@ -62,6 +62,14 @@ _MaxPixels = Annotated[
 _Workers = Annotated[
     int | None, typer.Option(min=1, help="Pictures worked on at once; as many as usable CPUs if not given.")
 ]
+_Topic = Annotated[
+    list[str] | None,
+    typer.Option("--topic", metavar="TOPIC", help="Of a robot log: whose pictures to enhance; repeatable."),
+]
+_Suffix = Annotated[
+    str | None,
+    typer.Option(help="Of a robot log: write the results beside the originals, to topics whose names end so."),
+]
 _Skip = Annotated[bool, typer.Option("--skip-existing", help="Leave results alone that exist.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist; never an input.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be written.")]
@@ -81,18 +89,21 @@ def enhance(
     quality: _Quality = None,
     max_pixels: _MaxPixels = None,
     workers: _Workers = None,
+    topics: _Topic = None,
+    suffix: _Suffix = None,
     skip_existing: _Skip = False,
     overwrite: _Overwrite = False,
     dry_run: _DryRun = False,
     as_json: _Json = False,
     quiet: _Quiet = False,
 ) -> None:
-    """Enhance pictures.
+    """Enhance pictures, in files or in robot logs.
 
     Exit code 0: all done; 1: some failed, the rest is done; 2: bad usage, nothing was touched; 130 or 143: stopped by
     Ctrl-C or SIGTERM, every written file is whole.
     """
     from highbeam.batch import Job
+    from highbeam.cli.logs import Wish, concerns_logs, enhance_logs
     from highbeam.cli.report import Report
 
     check_output(output)
@@ -108,7 +119,10 @@ def enhance(
         overwrite=overwrite,
     )
     report = Report(as_json=as_json, quiet=quiet)
-    if output == "-" or "-" in sources:
+    wish = Wish(tuple(topics or ()), suffix)
+    if concerns_logs(sources, wish):
+        code = enhance_logs(sources, output, job, existing, report, wish=wish, workers=workers, dry_run=dry_run)
+    elif output == "-" or "-" in sources:
         from highbeam.cli.pipe import enhance_pipe
 
         code = enhance_pipe(sources, output, job, existing, report, dry_run=dry_run)
