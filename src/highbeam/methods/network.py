@@ -8,7 +8,7 @@ handed in, which lets the tiles of a large picture agree with each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass as plain_dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -29,8 +29,8 @@ __all__ = ["NetworkOptions", "Tile", "enhance_bundled", "enhance_with_file", "ru
 
 _Scene: TypeAlias = NDArray[np.float32]
 
-_STRIPS, _NARROWEST = 6, 128
-"""Strips in each picture that a scene is measured on, and their least width in pixels: every joint is a false edge."""
+_STRIPS, _NARROWEST, _FADE = 6, 128, 64
+"""Strips in each picture that a scene is measured on, their least width, and where one fades into the next, pixels."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class NetworkOptions:
     threads: Annotated[int, Field(ge=0, le=1024, description="of the arithmetic on a CPU; 0 for all; no unit")] = 0
     tile: Annotated[
         float, Field(ge=4, le=1000, description="larger pictures go through in overlapping tiles of it; megapixels")
-    ] = 9.0
+    ] = 16.0
 
 
 @plain_dataclass(frozen=True, slots=True)
@@ -163,9 +163,21 @@ def _dealt(padded: Pixels, stride: int, megapixels: float) -> Iterator[Pixels]:
     height, width = padded.shape[:2]
     count = math.ceil(height * width / (megapixels * 1e6))
     strip = max(_NARROWEST, width // (_STRIPS * count)) // stride * stride or stride
-    strips = [padded[:, left : left + strip] for left in range(0, width, strip)]
-    for first in range(min(count, len(strips))):
-        yield np.concatenate(strips[first::count], axis=1)
+    lefts = range(0, width, strip)
+    for first in range(min(count, len(lefts))):
+        yield _joined(padded, lefts[first::count], strip)
+
+
+def _joined(padded: Pixels, lefts: Sequence[int], strip: int) -> Pixels:
+    """Put strips side by side; the end of one fades into what lies before the next, as a hard joint is a false edge."""
+    joined = np.concatenate([padded[:, left : left + strip] for left in lefts], axis=1)
+    fade = min(_FADE, strip)
+    weight = ((np.arange(fade, dtype=np.float32) + 0.5) / fade)[:, None]
+    for at, left in enumerate(lefts[1:], start=1):
+        end, lead = joined[:, at * strip - fade : at * strip], padded[:, left - fade : left]
+        mixed = end + weight * (lead.astype(np.float32) - end)
+        end[:] = np.rint(mixed) if joined.dtype == np.uint8 else mixed
+    return joined
 
 
 def tiles(height: int, width: int, stride: int, overlap: int, megapixels: float) -> Iterator[Tile]:
