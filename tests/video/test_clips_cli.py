@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from highbeam.batch import Record
-from highbeam.cli.clips import ClipRecord, divide, names_clip, plan_clips, planned_clips, run_clips, warn
+from highbeam.cli.clip_planning import divide, names_clip, plan_clips
+from highbeam.cli.clips import ClipRecord, planned_clips, run_clips, warn
 from highbeam.errors import OutputError, UsageError
 from highbeam.sources import Source
 from highbeam.video.clips import ClipJob
@@ -168,7 +169,8 @@ SCRIPT = """
 import sys, time
 from dataclasses import replace
 from highbeam.cli import terminal
-from highbeam.cli.clips import divide, plan_clips, run_clips
+from highbeam.cli.clip_planning import divide, plan_clips
+from highbeam.cli.clips import run_clips
 from tests.video.test_clips_cli import JOB
 
 def slow(pixels):

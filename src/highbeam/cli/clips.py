@@ -1,30 +1,30 @@
-"""Clips on the command line: which are meant, where each goes, and how far they are.
+"""Clips on the command line: what is done with them, how far they are, and what became of them.
 
 ``highbeam enhance`` takes clips beside pictures; what is particular to clips is here.
 """
 
 from __future__ import annotations
 
-import glob
 import itertools
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from highbeam.batch import Record, make_folder
 from highbeam.cli import terminal
-from highbeam.errors import OutputError, UsageError
+from highbeam.cli.clip_planning import divide, plan_clips
+from highbeam.errors import ClipError, PictureError
 from highbeam.planning import Existing, Item, Plan, check_items
-from highbeam.sources import Source, has_picture_suffix, inner_path, looking
-from highbeam.video.containers import CONTAINERS, container_of, has_clip_suffix, result_suffix
 
 if TYPE_CHECKING:
+    from highbeam.batch import Job
+    from highbeam.cli.clip_options import ClipOptions
+    from highbeam.cli.report import Report
     from highbeam.methods.registry import Enhancer
     from highbeam.video.clips import ClipJob, ClipResult, Step
     from highbeam.video.encoding import Encoding
@@ -32,11 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClipRecord",
-    "Words",
-    "divide",
+    "ClipWork",
+    "gather",
     "job_of",
-    "names_clip",
-    "plan_clips",
     "planned_clips",
     "run_clips",
     "warn",
@@ -61,74 +59,81 @@ class ClipRecord(Record):
 
 
 @dataclass(frozen=True)
-class Words:
-    """The words of a command line, by what they stand for.
+class ClipWork:
+    """The clips of a command line: where each goes, and how.
 
     Attributes:
-        pictures: words that stand for pictures, or for what is neither, which those who read pictures complain of.
-        clips: the clips.
+        plan: places of the results.
+        job: what to do with each.
+        method: its name, for the records.
     """
 
-    pictures: tuple[str, ...]
-    clips: tuple[Source, ...]
+    plan: Plan
+    job: ClipJob
+    method: str
+
+    def __len__(self) -> int:
+        """How many are to be enhanced."""
+        return len(self.plan.items)
+
+    def refuse_meetings(self, pictures: Plan) -> None:
+        """Refuse results of clips and of pictures in each other's place.
+
+        Raises:
+            OutputError: there are such.
+        """
+        items = [(*plan.items, *plan.skipped) for plan in (pictures, self.plan)]
+        if all(items):
+            check_items(list(itertools.chain(*items)), "overwrite")
+
+    def planned(self) -> Iterator[Record]:
+        """Yield what would be done."""
+        return planned_clips(self.plan, self.method)
+
+    def run(self, report: Report, stop: threading.Event) -> None:
+        """Enhance them all, and tell of each."""
+        with closing(run_clips(self.plan, self.job, method=self.method, stop=stop, hidden=report.quiet)) as records:
+            for record in records:
+                report.add(record)
+                if not report.quiet:
+                    warn(record)
 
 
-def divide(words: Sequence[str], out: str | None = None) -> Words:
-    """Tell words for clips from words for pictures; folders and globs may stand for both.
+def gather(
+    words: Sequence[str], out: str, job: Job, options: ClipOptions, existing: Existing
+) -> tuple[list[str], ClipWork]:
+    """Take the clips out of a command line.
 
     Args:
         words: files, folders and globs, as a user gives them.
-        out: the folder of the results; what lies in it is no source.
-
-    Raises:
-        UsageError: a folder or file cannot be looked at.
-    """
-    kept_out = None if out is None else Path(os.path.realpath(out))
-    pictures: list[str] = []
-    clips: dict[str, Source] = {}
-    with looking():
-        for word in words:
-            found = list(_of_word(word, kept_out))
-            here = [source for source in found if has_clip_suffix(source.path)]
-            for source in here:
-                clips.setdefault(os.path.realpath(source.path), source)
-            if not here or any(has_picture_suffix(source.path) for source in found):
-                pictures.append(word)
-    return Words(tuple(pictures), tuple(clips.values()))
-
-
-def names_clip(out: str) -> bool:
-    """Whether an output is a clip's file: it has the suffix of a container, is no folder and does not end in one."""
-    return container_of(out) is not None and not out.endswith(os.sep) and not Path(out).is_dir()
-
-
-def plan_clips(
-    clips: Sequence[Source], out: str, *, existing: Existing = "refuse", container: str | None = None
-) -> Plan:
-    """Decide where each clip's result goes; nothing is written.
-
-    Args:
-        clips: from :func:`divide`.
         out: a folder, or for one clip a file.
+        job: what is to be done with pictures: clips share the method, and whether results are replaced.
+        options: of the clips.
         existing: what to do where a result exists.
-        container: suffix of the results, such as ``mp4``; the clips' own where there is none.
+
+    Returns:
+        The words that stand for pictures (or nothing), and the work on the clips.
 
     Raises:
+        UsageError: an option is wrong, or a folder or file cannot be looked at.
         OutputError: two results would meet, a result would replace an input, or one exists.
-        UsageError: there is no such container.
     """
-    suffix = None if container is None else f".{container.lower().removeprefix('.')}"
-    if suffix is not None and suffix not in CONTAINERS:
-        known = ", ".join(name.removeprefix(".") for name in CONTAINERS)
-        raise UsageError(f"no container {container!r} (containers: {known})")
-    if names_clip(out):
-        if len(clips) != 1:
-            raise OutputError(f"{out}: names one clip, but the sources are many; give a folder (or end it with /)")
-        if suffix is not None and PurePath(out).suffix.lower() != suffix:
-            raise OutputError(f"{out}: the suffix does not fit the container {container}; leave one of the two out")
-        return check_items([Item(clips[0].path, Path(out))], existing)
-    items = [Item(clip.path, Path(out) / clip.inner.with_suffix(suffix or result_suffix(clip.inner))) for clip in clips]
-    return check_items(items, existing)
+    from highbeam.video.encoding import Encoding
+    from highbeam.video.steady import SteadyOptions
+
+    encoding = Encoding(
+        options.codec,
+        options.crf,
+        options.pixel_format,
+        options.encoder_preset,
+        drop_streams=options.drop_streams,
+    )
+    steady = SteadyOptions() if options.steady else None
+    enhancer = cast("Enhancer", job.enhancer)
+    clip_job = job_of(enhancer, encoding, steady=steady, overwrite=job.overwrite, resume=options.resume)
+    found = divide(words, out)
+    plan = plan_clips(found.clips, out, existing=existing, container=options.container)
+    return list(found.pictures), ClipWork(plan, clip_job, job.method)
 
 
 def job_of(
@@ -154,22 +159,41 @@ def job_of(
 
 
 def _identity(enhancer: Enhancer, steady: SteadyOptions | None) -> str:
-    """Return whatever decides what a method makes, in words; of a network of one's own, also what is in its file."""
-    import hashlib
-
+    """Return whatever decides what a method makes, in words; of a network also what is in its files."""
     import highbeam
 
     words: list[str] = [str(highbeam.__version__), enhancer.spec.name, repr(enhancer.options)]
     words.append(f"strength {enhancer.strength}, protect highlights {enhancer.protect_highlights}, steady {steady}")
-    if enhancer.spec.name.endswith(".onnx"):
-        words.append(hashlib.sha256(Path(enhancer.spec.name).read_bytes()).hexdigest())
-    return ", ".join(words)
+    return ", ".join(words + _files_of(enhancer.spec.name))
+
+
+def _files_of(method: str) -> list[str]:
+    """Return the SHA-256 of each of a network's files: of the catalogue's, and of one's own with its deep twin."""
+    import hashlib
+
+    from highbeam.weights import catalog
+
+    if method in catalog():
+        return [file.sha256 for kind, file in sorted(catalog()[method].files.items()) if kind != "safetensors"]
+    if not method.endswith(".onnx"):
+        return []
+    files = (Path(method), Path(method).with_suffix(".float32.onnx"))
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
 
 
 def planned_clips(plan: Plan, method: str) -> Iterator[Record]:
     """Yield the records of a plan that is only looked at."""
-    yield from (ClipRecord(str(item.source), str(item.output), "skipped", method) for item in plan.skipped)
+    yield from (_skipped(item, method) for item in plan.skipped)
     yield from (ClipRecord(str(item.source), str(item.output), "planned", method) for item in plan.items)
+
+
+def _skipped(item: Item, method: str) -> ClipRecord:
+    """Of a clip whose result exists; where a run that was to replace it was interrupted, that is said."""
+    from highbeam.video.workspace import folder_of
+
+    left = folder_of(item.output).exists()
+    notes = ("its result exists, but a run was interrupted; --resume --overwrite goes on",) if left else ()
+    return ClipRecord(str(item.source), str(item.output), "skipped", method, notes=notes)
 
 
 def run_clips(
@@ -187,7 +211,7 @@ def run_clips(
     Yields:
         One record per clip as it is finished, first those of the skipped ones; none of clips given up.
     """
-    yield from (ClipRecord(str(item.source), str(item.output), "skipped", method) for item in plan.skipped)
+    yield from (_skipped(item, method) for item in plan.skipped)
     for number, item in enumerate(plan.items, 1):
         if stop is not None and stop.is_set():
             return
@@ -208,7 +232,6 @@ def _enhanced(
     item: Item, job: ClipJob, method: str, stop: threading.Event | None, step: Callable[[Step], None]
 ) -> ClipRecord | None:
     """Enhance one clip; whatever is wrong with it must not stop the rest."""
-    from highbeam.errors import ClipError
     from highbeam.video.clips import enhance_clip
 
     start = time.perf_counter()
@@ -217,7 +240,7 @@ def _enhanced(
         make_folder(item.output)
         result = enhance_clip(item.source, item.output, job, progress=step, stop=stop)
     except Exception as error:  # noqa: BLE001 - see above
-        reason = error.reason if isinstance(error, ClipError) else str(error) or "no reason given"
+        reason = error.reason if isinstance(error, ClipError | PictureError) else str(error) or "no reason given"
         record = replace(record, error=reason, error_type=type(error).__name__)
     else:
         if result is None:
@@ -264,28 +287,3 @@ def _progress(title: str, *, hidden: bool) -> Iterator[Callable[[Step], None]]:
             bar.update(task, total=step.total, completed=step.done, rate=f"{speed:.1f} frames/s")
 
         yield show
-
-
-def _of_word(word: str, out: Path | None) -> Iterator[Source]:
-    """Yield every file that a word stands for, sorted; hidden ones and, in folders, results are left out."""
-    path = Path(word)
-    if word and path.is_file():
-        yield Source(path, PurePath(path.name))
-    elif word and path.is_dir():
-        yield from _in_folder(path, out)
-    elif word and not path.exists() and glob.has_magic(word):
-        base = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
-        inside = out is not None and Path(os.path.realpath(base)) in out.parents
-        for found in sorted(map(Path, glob.glob(word, recursive=True))):  # noqa: PTH207 - Path.glob takes no absolute one
-            if found.is_file() and not (inside and out in Path(os.path.realpath(found)).parents):
-                yield Source(found, inner_path(found, base))
-
-
-def _in_folder(folder: Path, out: Path | None) -> Iterator[Source]:
-    for top, folders, names in os.walk(folder):
-        visible = sorted(name for name in folders if not name.startswith("."))
-        folders[:] = [name for name in visible if Path(os.path.realpath(Path(top, name))) != out]
-        for name in sorted(names):
-            path = Path(top, name)
-            if not name.startswith(".") and path.is_file():
-                yield Source(path, inner_path(path, folder))

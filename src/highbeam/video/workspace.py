@@ -19,7 +19,7 @@ import numpy as np
 from highbeam.errors import ClipWriteError, OutputError, ResumeError
 from highbeam.video.parts import Part, read_part, write_whole
 
-__all__ = ["Kept", "Workspace", "identity_of", "kept", "pack_state", "unpack_state", "workspace"]
+__all__ = ["Kept", "Workspace", "folder_of", "identity_of", "kept", "pack_state", "unpack_state", "workspace"]
 
 _SAMPLE = 1 << 20
 _SAMPLES = 16
@@ -147,6 +147,11 @@ class Workspace:
         return self.folder / f"{number:06}.state"
 
 
+def folder_of(output: Path) -> Path:
+    """Return the place of a result's folder."""
+    return output.parent / f".{output.name}.highbeam"
+
+
 @contextmanager
 def workspace(output: Path) -> Iterator[Workspace]:
     """Make a result's folder, and hold it against other processes.
@@ -155,7 +160,7 @@ def workspace(output: Path) -> Iterator[Workspace]:
         OutputError: another process is making the same result.
         ClipWriteError: the folder cannot be made.
     """
-    space = Workspace(output.parent / f".{output.name}.highbeam", output)
+    space = Workspace(folder_of(output), output)
     with space.taken():
         space.folder.mkdir(parents=True, exist_ok=True)
         lock = (space.folder / "lock").open("wb")
