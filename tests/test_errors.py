@@ -23,8 +23,8 @@ def test_the_docstring_draws_the_whole_tree() -> None:
         assert error.__name__ in errors.__all__
 
 
-@pytest.mark.parametrize("error", [e for e in classes() if issubclass(e, errors.PictureError)])
-def test_picture_errors_name_the_file_and_pickle(error: type[errors.PictureError]) -> None:
+@pytest.mark.parametrize("error", [e for e in classes() if issubclass(e, errors.PictureError | errors.ClipError)])
+def test_errors_of_files_name_the_file_and_pickle(error: type[errors.PictureError | errors.ClipError]) -> None:
     made = error("a/b.png", "is empty; export it again")
     assert str(made) == "a/b.png: is empty; export it again"
     back = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes

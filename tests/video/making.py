@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 NTSC = Fraction(30000, 1001)
 
+Frames = list[NDArray[np.uint8]]
+
 
 @dataclass(frozen=True)
 class Video:
@@ -220,3 +222,30 @@ def positions(path: Path) -> list[tuple[int, int, int]]:
     """Place, size and time of the video's packets in the file, in the order of decoding."""
     with av.open(str(path)) as container:
         return [(packet.pos or 0, packet.size, packet.pts or 0) for packet in container.demux(video=0) if packet.size]
+
+
+def film(path: Path, frames: Frames, codec: str = "libx264", pixel_format: str = "yuv420p") -> Path:
+    """Write frames as a clip, nearly without loss."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream(codec, rate=30, options={"crf": "4", "preset": "veryfast"})
+        stream.pix_fmt = pixel_format
+        stream.height, stream.width = frames[0].shape[:2]
+        for pixels in frames:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        output.mux(stream.encode(None))
+    return path
+
+
+def seen(path: Path) -> Frames:
+    """Read the frames back as RGB, by PyAV alone."""
+    with av.open(str(path)) as container:
+        return [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)]
+
+
+def hunting(count: int, size: tuple[int, int] = (64, 48), seed: int = 5) -> Frames:
+    """One dark scene whose exposure wavers by 10 % from frame to frame, with fresh noise."""
+    rng = np.random.default_rng(seed)
+    scene = picture(0, size).astype(np.float64) * 0.3
+    gains = np.exp(0.1 * rng.standard_normal(count))
+    return [np.clip(np.rint(scene * g + rng.normal(0, 1, scene.shape)), 0, 255).astype(np.uint8) for g in gains]

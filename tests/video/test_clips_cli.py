@@ -246,26 +246,17 @@ def test_a_network_of_ones_own_is_known_by_its_content(tmp_path: Path) -> None:
     for content in (b"one", b"two"):
         (tmp_path / "own.onnx").write_bytes(content)
         found.append(job_of(own, Encoding(), steady=None, overwrite=False, resume=False).identity)
-    assert found[0] != found[1]
+    (tmp_path / "own.float32.onnx").write_bytes(b"its twin for deep clips")
+    found.append(job_of(own, Encoding(), steady=None, overwrite=False, resume=False).identity)
+    assert len(set(found)) == 3
 
 
-def test_a_method_held_steady_goes_on_where_it_was(tmp_path: Path) -> None:
-    from dataclasses import replace
-
+def test_a_network_of_the_catalogue_is_known_by_its_content() -> None:
     from highbeam import load
     from highbeam.cli.clips import job_of
-    from highbeam.video.clips import enhance_clip
-    from highbeam.video.steady import SteadyOptions
+    from highbeam.weights import catalog
 
-    source, whole, output = make(tmp_path / "in.mp4"), tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    job = job_of(load("clahe"), Encoding(part=6), steady=SteadyOptions(), overwrite=False, resume=False)
-    assert enhance_clip(source, whole, job)
-    stop = threading.Event()
-    assert (
-        enhance_clip(source, output, job, progress=lambda step: stop.set() if step.done == 14 else None, stop=stop)
-        is None
-    )
-    result = enhance_clip(source, output, replace(job, resume=True))
-    assert result is not None
-    assert result.resumed == 12
-    assert output.read_bytes() == whole.read_bytes()
+    identity = job_of(load("unet-s"), Encoding(), steady=None, overwrite=False, resume=False).identity
+    files = catalog()["unet-s"].files
+    assert files["uint8"].sha256 in identity
+    assert files["float32"].sha256 in identity

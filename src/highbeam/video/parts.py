@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.frame import VideoFrame
 
-__all__ = ["Joined", "Part", "PartEncoder", "read_part", "write_whole"]
+__all__ = ["Joined", "Part", "PartEncoder", "read_part", "sealed", "unsealed", "write_whole"]
 
 _DIGEST = 32
 
@@ -65,8 +65,22 @@ class Part:
     def to_bytes(self) -> bytes:
         """Return the content of the part's file."""
         described = {key: value for key, value in asdict(self).items() if key != "data"}
-        content = json.dumps(described).encode() + b"\n" + self.data
-        return content + hashlib.sha256(content).digest()
+        return sealed(json.dumps(described).encode() + b"\n" + self.data)
+
+
+def sealed(content: bytes) -> bytes:
+    """Return a file's content with its checksum behind it."""
+    return content + hashlib.sha256(content).digest()
+
+
+def unsealed(path: Path) -> bytes | None:
+    """Read a file that :func:`sealed` made; None where there is none, or a damaged one."""
+    try:
+        whole = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    content, digest = whole[:-_DIGEST], whole[-_DIGEST:]
+    return content if hashlib.sha256(content).digest() == digest else None
 
 
 def read_part(path: Path) -> Part | None:
@@ -75,12 +89,8 @@ def read_part(path: Path) -> Part | None:
     Returns:
         ``None`` where there is none, or a damaged one: it is to be made again.
     """
-    try:
-        whole = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    content, digest = whole[:-_DIGEST], whole[-_DIGEST:]
-    if hashlib.sha256(content).digest() != digest:
+    content = unsealed(path)
+    if content is None:
         return None
     line, _, data = content.partition(b"\n")
     described: dict[str, Any] = json.loads(line)

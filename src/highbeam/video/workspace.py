@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from highbeam.errors import ClipWriteError, OutputError, ResumeError
-from highbeam.video.parts import Part, read_part, write_whole
+from highbeam.video.parts import Part, read_part, sealed, unsealed, write_whole
 
 __all__ = ["Kept", "Workspace", "folder_of", "identity_of", "kept", "pack_state", "unpack_state", "workspace"]
 
@@ -117,16 +117,14 @@ class Workspace:
         """
         with self.taken():
             if state is not None:
-                write_whole(self._state(number), state)  # first: where there is a part, there is its state
+                write_whole(self._state(number), sealed(state))  # first: where there is a part, there is its state
             write_whole(self.part(number), part.to_bytes())
             self._state(number - 1).unlink(missing_ok=True)
 
     def state(self, number: int) -> dict[str, Any] | None:
-        """Return the enhancer's state after a part; None where there is none that can be read."""
-        try:
-            return unpack_state(self._state(number).read_bytes())
-        except (OSError, ValueError, KeyError, EOFError):
-            return None
+        """Return the enhancer's state after a part; None where there is none, or a damaged one."""
+        content = unsealed(self._state(number))
+        return None if content is None else unpack_state(content)
 
     def remove(self) -> None:
         """Remove the folder and what is in it."""
