@@ -23,8 +23,13 @@ def test_the_docstring_draws_the_whole_tree() -> None:
         assert error.__name__ in errors.__all__
 
 
-@pytest.mark.parametrize("error", [e for e in classes() if issubclass(e, errors.PictureError | errors.LogError)])
-def test_errors_of_one_file_name_it_and_pickle(error: type[errors.PictureError | errors.LogError]) -> None:
+FILES = errors.PictureError | errors.ClipError | errors.LogError
+
+
+@pytest.mark.parametrize("error", [e for e in classes() if issubclass(e, FILES)])
+def test_errors_of_files_name_the_file_and_pickle(
+    error: type[errors.PictureError | errors.ClipError | errors.LogError],
+) -> None:
     made = error("a/b.png", "is empty; export it again")
     assert str(made) == "a/b.png: is empty; export it again"
     back = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes

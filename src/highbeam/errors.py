@@ -28,11 +28,17 @@ The tree::
     │   ├── UnsupportedLogError        a form, a compression or a kind of picture that Highbeam does not take
     │   ├── DamagedLogError            empty, truncated, corrupt
     │   └── LogWriteError              the disk did not take the result
-    └── PictureError               one picture could not be read or written; it names the file
-        ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
-        ├── PictureTooLargeError       more pixels, or a longer side, than the limits allow
-        ├── DamagedPictureError        empty, truncated, mislabelled, corrupt
-        └── PictureWriteError          the disk or the format did not take the result
+    ├── PictureError               one picture could not be read or written; it names the file
+    │   ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
+    │   ├── PictureTooLargeError       more pixels, or a longer side, than the limits allow
+    │   ├── DamagedPictureError        empty, truncated, mislabelled, corrupt
+    │   └── PictureWriteError          the disk or the format did not take the result
+    └── ClipError                  one clip could not be read or written; it names the file
+        ├── UnsupportedClipError       a clip, a stream or a container that Highbeam does not take
+        ├── DamagedClipError           empty, truncated, corrupt, or changing its size midway
+        ├── EncoderError               the codec is not here, or does not take what it is asked for
+        ├── ClipWriteError             the disk, or the container, did not take the result
+        └── ResumeError                what an earlier run left does not fit this one
 
 The command line maps ``UsageError`` to exit code 2 and the others to exit code 1.
 """
@@ -47,10 +53,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArrayError",
+    "ClipError",
+    "ClipWriteError",
     "ConfigError",
+    "DamagedClipError",
     "DamagedLogError",
     "DamagedPictureError",
     "DatasetError",
+    "EncoderError",
     "EvaluationError",
     "ExportError",
     "HighbeamError",
@@ -66,6 +76,7 @@ __all__ = [
     "PictureTooLargeError",
     "PictureWriteError",
     "PositionError",
+    "ResumeError",
     "RuntimeMissingError",
     "ShardError",
     "TopicError",
@@ -73,6 +84,7 @@ __all__ = [
     "UnknownDatasetError",
     "UnknownMethodError",
     "UnknownMetricError",
+    "UnsupportedClipError",
     "UnsupportedLogError",
     "UnsupportedPictureError",
     "UsageError",
@@ -214,6 +226,44 @@ class DamagedPictureError(PictureError):
 
 class PictureWriteError(PictureError):
     """The disk, or the format, did not take the result; nothing half-written is left."""
+
+
+class ClipError(HighbeamError):
+    """One clip could not be read or written.
+
+    Attributes:
+        name: the file's path as it was given.
+        reason: what was wrong and what to do, without the name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[ClipError], tuple[str, str]]:
+        """Survive pickling, so that a worker process can hand the error back."""
+        return type(self), (self.name, self.reason)
+
+
+class UnsupportedClipError(ClipError):
+    """A clip, a stream of it, or a container that Highbeam does not take; nothing was touched."""
+
+
+class DamagedClipError(ClipError):
+    """Empty, truncated or corrupt data, or a size that changes midway."""
+
+
+class EncoderError(ClipError):
+    """The codec is not here, or does not take the size, the pixel format or the quality."""
+
+
+class ClipWriteError(ClipError):
+    """The disk, or the container, did not take the result; nothing half-written has its name."""
+
+
+class ResumeError(ClipError):
+    """What an earlier run left belongs to another source, method or encoding."""
 
 
 class LogError(HighbeamError):

@@ -68,3 +68,8 @@ def test_how_far_a_stopped_run_came(capsys: pytest.CaptureFixture[str]) -> None:
     _, err = told(capsys)
     assert err[0] == "failed: a.png: is empty [DamagedPictureError]"
     assert err[1].startswith("stopped: 2 of 10 done, every written file is whole")
+
+
+def test_a_stopped_run_of_clips_names_the_option_that_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    Report().stopped(3, go_on="--resume")
+    assert told(capsys)[1] == ["stopped: 0 of 3 done, every written file is whole; --resume goes on from here"]

@@ -1,4 +1,4 @@
-"""``highbeam enhance``: pictures in, brighter pictures out; :mod:`highbeam.cli.logs` does it with robot logs."""
+"""``highbeam enhance``: pictures and clips in, brighter ones out; :mod:`highbeam.cli.logs` does it with robot logs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from highbeam.cli.clip_options import (
+    ClipOptions,
+    Codec,
+    Container,
+    Crf,
+    DropStreams,
+    EncoderPreset,
+    PixelFormat,
+    Resume,
+    Steady,
+)
 from highbeam.cli.options import check_format, check_output, enhancer_of, limits_of
 from highbeam.errors import UsageError
 from highbeam.machine import usable_cpus
@@ -24,8 +35,9 @@ _Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SRC",
-        help="Pictures: files, folders (searched to their full depth, hidden files left out), quoted globs"
-        " (** for any depth), or - for standard input. Or robot logs: .bag, .mcap, .db3, folders of ROS 2 bags.",
+        help="Pictures and clips: files, folders (searched to their full depth, hidden files left out), quoted globs"
+        " (** for any depth), or - for a picture on standard input. Or robot logs: .bag, .mcap, .db3, folders of ROS 2"
+        " bags.",
         show_default=False,
     ),
 ]
@@ -50,9 +62,9 @@ _Strength = Annotated[float, typer.Option(help="From 0, the picture as it is, to
 _Protect = Annotated[bool, typer.Option("--protect-highlights/--no-protect-highlights", help="Keep lamps as they are.")]
 _Format = Annotated[
     str | None,
-    typer.Option("--format", help="Of the results: png, jpeg, tiff, webp, avif or bmp; as the input if not given."),
+    typer.Option("--format", help="Of pictures: png, jpeg, tiff, webp, avif or bmp; as the input if not given."),
 ]
-_Quality = Annotated[int | None, typer.Option(min=1, max=100, help="Of lossy formats, 1 to 100.")]
+_Quality = Annotated[int | None, typer.Option(min=1, max=100, help="Of lossy picture formats, 1 to 100.")]
 _MaxPixels = Annotated[
     str | None,
     typer.Option(
@@ -73,7 +85,7 @@ _Suffix = Annotated[
 _Skip = Annotated[bool, typer.Option("--skip-existing", help="Leave results alone that exist.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist; never an input.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be written.")]
-_Json = Annotated[bool, typer.Option("--json", help="Write one JSON record per picture to standard output.")]
+_Json = Annotated[bool, typer.Option("--json", help="Write one JSON record per picture or clip to standard output.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; failures are still listed.")]
 
 
@@ -93,11 +105,19 @@ def enhance(
     suffix: _Suffix = None,
     skip_existing: _Skip = False,
     overwrite: _Overwrite = False,
+    container: Container = None,
+    codec: Codec = None,
+    crf: Crf = None,
+    encoder_preset: EncoderPreset = None,
+    pixel_format: PixelFormat = None,
+    drop_streams: DropStreams = False,
+    steady: Steady = True,
+    resume: Resume = False,
     dry_run: _DryRun = False,
     as_json: _Json = False,
     quiet: _Quiet = False,
 ) -> None:
-    """Enhance pictures, in files or in robot logs.
+    """Enhance pictures and clips, also those in robot logs.
 
     Exit code 0: all done; 1: some failed, the rest is done; 2: bad usage, nothing was touched; 130 or 143: stopped by
     Ctrl-C or SIGTERM, every written file is whole.
@@ -107,7 +127,7 @@ def enhance(
     from highbeam.cli.report import Report
 
     check_output(output)
-    existing = _existing(skip=skip_existing, overwrite=overwrite)
+    existing = _existing(skip=skip_existing, overwrite=overwrite, resume=resume)
     job = Job(
         enhancer=(
             bound := enhancer_of(method, options or [], strength=strength, protect_highlights=protect_highlights)
@@ -127,43 +147,60 @@ def enhance(
 
         code = enhance_pipe(sources, output, job, existing, report, dry_run=dry_run)
     else:
-        code = _enhance_files(sources, output, job, existing, report, workers=workers, dry_run=dry_run)
+        clip_options = ClipOptions(
+            container, codec, crf, encoder_preset, pixel_format, drop_streams=drop_streams, steady=steady, resume=resume
+        )
+        code = _enhance_files(
+            sources, output, job, existing, report, clip_options=clip_options, workers=workers, dry_run=dry_run
+        )
     raise typer.Exit(code)
 
 
-def _existing(*, skip: bool, overwrite: bool) -> Existing:
+def _existing(*, skip: bool, overwrite: bool, resume: bool) -> Existing:
     if skip and overwrite:
         raise UsageError("--skip-existing and --overwrite contradict each other; choose one")
-    return "skip" if skip else "overwrite" if overwrite else "refuse"
+    return "overwrite" if overwrite else "skip" if skip or resume else "refuse"
 
 
 def _enhance_files(
-    sources: list[str], output: str, job: Job, existing: Existing, report: Report, *, workers: int | None, dry_run: bool
+    sources: list[str],
+    output: str,
+    job: Job,
+    existing: Existing,
+    report: Report,
+    *,
+    clip_options: ClipOptions,
+    workers: int | None,
+    dry_run: bool,
 ) -> int:
     """Plan, do it, tell; returns the exit code."""
     from contextlib import closing
 
     from highbeam.batch import planned, run, writing
     from highbeam.cli import terminal
-    from highbeam.planning import make_plan
+    from highbeam.cli.clips import gather
+    from highbeam.planning import Plan, make_plan
 
-    plan = make_plan(sources, output, to_format=job.to_format, existing=existing)
+    words, clips = gather(sources, output, job, clip_options, existing)
+    plan = make_plan(words, output, to_format=job.to_format, existing=existing) if words else Plan(())
+    clips.refuse_meetings(plan)
     if dry_run:
-        for record in planned(plan, job):
+        for record in (*planned(plan, job), *clips.planned()):
             report.add(record)
         return report.finish()
     count = len(plan.items)
-    with (
-        terminal.stop_on_signals(writing) as stop,
-        _threads(workers, count) as threads,
-        terminal.progress(count + len(plan.skipped), hidden=report.quiet) as step,
-        closing(run(plan, _divided(job, threads), workers=threads, stop=stop.event)) as records,
-    ):
-        for record in records:
-            report.add(record)
-            step()
+    with terminal.stop_on_signals(writing) as stop:
+        with (
+            _threads(workers, count) as threads,
+            terminal.progress(count + len(plan.skipped), hidden=report.quiet or not words) as step,
+            closing(run(plan, _divided(job, threads), workers=threads, stop=stop.event)) as records,
+        ):
+            for record in records:
+                report.add(record)
+                step()
+        clips.run(report, stop.event)
     if stop.signal:
-        report.stopped(count)
+        report.stopped(count + len(clips), go_on="--resume" if len(clips) else "--skip-existing")
         return stop.exit_code
     return report.finish()
 

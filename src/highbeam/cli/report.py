@@ -1,4 +1,4 @@
-"""What the user is told of each picture, and of all in the end."""
+"""What the user is told of each picture and clip, and of all in the end."""
 
 from __future__ import annotations
 
@@ -48,13 +48,11 @@ class Report:
             terminal.note(f"{self._summary()} in {seconds:.1f} s")
         return 1 if self._failed else 0
 
-    def stopped(self, total: int) -> None:
-        """Say how far the work came before it was stopped, and what failed until then."""
+    def stopped(self, total: int, *, go_on: str = "--skip-existing") -> None:
+        """Say how far the work came before it was stopped, what failed until then, and which option goes on."""
         self._name_failed()
         done = self._counts.get("done", 0)
-        terminal.note(
-            f"stopped: {done} of {total} done, every written file is whole; --skip-existing goes on from here"
-        )
+        terminal.note(f"stopped: {done} of {total} done, every written file is whole; {go_on} goes on from here")
 
     def _name_failed(self) -> None:
         for record in self._failed:

@@ -7,6 +7,7 @@ small ones. Transfer: display-referred values as stored (sRGB as a rule), as the
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -18,9 +19,12 @@ from numpy.typing import NDArray
 from highbeam.errors import ArrayError
 
 __all__ = [
+    "SMALL",
     "Float",
     "MethodSpec",
     "Pixels",
+    "Statistics",
+    "Values",
     "check_pixels",
     "from_unit",
     "full_scale",
@@ -29,8 +33,12 @@ __all__ = [
 ]
 
 Float: TypeAlias = NDArray[np.float32]
+Values: TypeAlias = NDArray[np.float64]
 Pixels: TypeAlias = NDArray[Any]
 """``uint8``, ``uint16`` or ``float32``, as checked by :func:`check_pixels`."""
+
+SMALL = 0.04
+"""A change of what a whole picture measures that nobody sees, as a rule."""
 
 _FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 _CHANNELS = 3
@@ -46,6 +54,7 @@ class MethodSpec:
         source: paper, section, equations.
         options: a frozen dataclass whose fields carry default, range, unit and description.
         apply: ``(pixels, options) -> pixels``, both ``(H, W, 3)`` of one dtype.
+        held: the same with its statistics in the hands of the caller; None where it is not known whether there are any.
     """
 
     name: str
@@ -53,6 +62,30 @@ class MethodSpec:
     source: str
     options: type[Any]
     apply: Callable[[Pixels, Any], Pixels]
+    held: Callable[[Pixels, Any, Statistics], Pixels] | None = None
+
+
+class Statistics(ABC):
+    """What methods take from a whole picture, by name, in the hands of a caller who sees the pictures before and after.
+
+    A method hands over what it measured and works with what it gets back, so that the frames of a video share numbers
+    that change slowly. Numbers are handed over where equal steps look equally large, such as logarithms of ratios, with
+    the size of a change that is small: a root mean square over 1 + that of the numbers themselves.
+    """
+
+    @abstractmethod
+    def given(self, name: str) -> tuple[Values | None, float]:
+        """Return what is known before measuring, None where nothing is, and how much of it to keep, in [0, 1]."""
+
+    @abstractmethod
+    def record(self, name: str, measured: Values, small: float = SMALL) -> None:
+        """Take note of what a picture measures."""
+
+    def settle(self, name: str, measured: Values, small: float = SMALL) -> Values:
+        """Record what was measured and return the numbers to use, of the same shape."""
+        given, keep = self.given(name)
+        self.record(name, measured, small)
+        return measured if given is None else measured + keep * (given - measured)
 
 
 def full_scale(pixels: Pixels) -> float:

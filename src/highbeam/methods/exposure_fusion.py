@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from highbeam.methods.base import Float, Pixels, from_unit, full_scale, largest_channel, to_unit
+from highbeam.methods.base import Float, Pixels, Statistics, from_unit, full_scale, largest_channel, to_unit
 from highbeam.methods.illumination import illumination_map
 
 __all__ = ["ExposureFusionOptions", "camera_response", "exposure_fusion", "exposure_ratio"]
@@ -47,11 +47,17 @@ class ExposureFusionOptions:
     ] = None
 
 
-def exposure_fusion(pixels: Pixels, options: ExposureFusionOptions) -> Pixels:
-    """Fuse the picture with a synthetic brighter exposure of itself."""
+def exposure_fusion(pixels: Pixels, options: ExposureFusionOptions, statistics: Statistics | None = None) -> Pixels:
+    """Fuse the picture with a synthetic brighter exposure of itself.
+
+    Two ratios far apart can have nearly the same entropy, so that a little noise throws the choice over:
+    ``statistics`` holds its logarithm over the frames of a video.
+    """
     unit = to_unit(pixels)
     illumination = illumination_map(largest_channel(unit), options.smoothness)
     ratio = options.ratio or exposure_ratio(unit, illumination, options.max_ratio)
+    if statistics is not None and options.ratio is None:
+        ratio = float(np.exp(statistics.settle("log-ratio", np.log([ratio]))[0]))
     brighter = _expose(pixels, ratio)
     weight = cv2.merge([cv2.pow(illumination, options.mu)] * 3)
     return from_unit(np.asarray(cv2.add(brighter, cv2.multiply(weight, cv2.subtract(unit, brighter)))), pixels)

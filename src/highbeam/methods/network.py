@@ -21,7 +21,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from highbeam.errors import ArrayError
-from highbeam.methods.base import Pixels, from_unit, to_unit
+from highbeam.methods.base import Pixels, Statistics, from_unit, to_unit
 from highbeam.methods.runtimes import Runner, runner_of
 from highbeam.weights import path_of
 
@@ -29,6 +29,7 @@ __all__ = ["NetworkOptions", "Tile", "enhance_bundled", "enhance_with_file", "ru
 
 _Scene: TypeAlias = NDArray[np.float32]
 
+_SCENE = "scene"
 _STRIPS, _NARROWEST, _FADE = 6, 128, 64
 """Strips in each picture that a scene is measured on, their least width, and where one fades into the next, pixels."""
 
@@ -67,13 +68,14 @@ class Tile:
     inner_columns: slice
 
 
-def enhance_bundled(name: str, pixels: Pixels, options: NetworkOptions) -> Pixels:
+def enhance_bundled(name: str, pixels: Pixels, options: NetworkOptions, statistics: Statistics | None = None) -> Pixels:
     """Enhance with a network of the catalogue.
 
     Args:
         name: its row.
         pixels: ``(H, W, 3)`` RGB, ``uint8``, ``uint16`` or ``float32`` in [0, 1].
         options: see :class:`NetworkOptions`.
+        statistics: holds the scene over the frames of a video.
 
     Returns:
         A new array of the same shape and dtype.
@@ -82,10 +84,13 @@ def enhance_bundled(name: str, pixels: Pixels, options: NetworkOptions) -> Pixel
         WeightsError: its file is damaged.
         RuntimeMissingError: the runtime that was asked for is not here.
     """
-    return _enhance(path_of(name, "uint8" if pixels.dtype == np.uint8 else "float32"), pixels, options)
+    path = path_of(name, "uint8" if pixels.dtype == np.uint8 else "float32")
+    return _enhance(path, pixels, options, statistics)
 
 
-def enhance_with_file(path: Path, pixels: Pixels, options: NetworkOptions) -> Pixels:
+def enhance_with_file(
+    path: Path, pixels: Pixels, options: NetworkOptions, statistics: Statistics | None = None
+) -> Pixels:
     """Enhance with an exported file of one's own; deep pictures take ``NAME.float32.onnx`` where that lies beside it.
 
     Raises:
@@ -93,25 +98,26 @@ def enhance_with_file(path: Path, pixels: Pixels, options: NetworkOptions) -> Pi
         WeightsError: the file cannot be read or is none that Highbeam exported.
     """
     twin = path.with_suffix(".float32.onnx")
-    return _enhance(twin if pixels.dtype != np.uint8 and twin.exists() else path, pixels, options)
+    return _enhance(twin if pixels.dtype != np.uint8 and twin.exists() else path, pixels, options, statistics)
 
 
-def _enhance(path: Path, pixels: Pixels, options: NetworkOptions) -> Pixels:
+def _enhance(path: Path, pixels: Pixels, options: NetworkOptions, statistics: Statistics | None) -> Pixels:
     runner = runner_of(path, options.runtime, options.precision, options.threads)
     if runner.facts.pixels == "float32":
-        return from_unit(run(runner, to_unit(pixels), options.tile), like=pixels)
+        return from_unit(run(runner, to_unit(pixels), options.tile, statistics), like=pixels)
     if pixels.dtype != np.uint8:
         raise ArrayError(f"{path}: takes uint8, got {pixels.dtype}; export the float32 file too (--pixels both)")
-    return run(runner, pixels, options.tile)
+    return run(runner, pixels, options.tile, statistics)
 
 
-def run(runner: Runner, pixels: Pixels, megapixels: float) -> Pixels:
+def run(runner: Runner, pixels: Pixels, megapixels: float, statistics: Statistics | None = None) -> Pixels:
     """Run a network on a picture of the dtype that it takes, whole or in tiles.
 
     Args:
         runner: the network.
         pixels: ``(H, W, 3)``.
         megapixels: the largest picture, or tile, that goes through at once.
+        statistics: holds the scene over the frames of a video.
 
     Returns:
         ``(H, W, 3)``, a new array.
@@ -123,17 +129,28 @@ def run(runner: Runner, pixels: Pixels, megapixels: float) -> Pixels:
         if height % stride or width % stride
         else pixels
     )
-    if padded.shape[0] * padded.shape[1] <= megapixels * 1e6:
-        enhanced = runner(padded)[0]
-    else:
-        enhanced = _run_tiled(runner, padded, megapixels)
+    held = statistics if runner.facts.scene else None
+    whole = padded.shape[0] * padded.shape[1] <= megapixels * 1e6
+    enhanced = _run_whole(runner, padded, held) if whole else _run_tiled(runner, padded, megapixels, held)
     return np.ascontiguousarray(enhanced[:height, :width])
 
 
-def _run_tiled(runner: Runner, padded: Pixels, megapixels: float) -> Pixels:
+def _run_whole(runner: Runner, padded: Pixels, statistics: Statistics | None) -> Pixels:
+    """Run at once; what is held goes in, and the network mixes it with what it measures, layer by layer."""
+    if statistics is None:
+        return runner(padded)[0]
+    scene, keep = statistics.given(_SCENE)
+    enhanced, measured = runner(padded, None if scene is None else scene.astype(np.float32), keep)
+    statistics.record(_SCENE, measured.astype(np.float64))
+    return enhanced
+
+
+def _run_tiled(runner: Runner, padded: Pixels, megapixels: float, statistics: Statistics | None) -> Pixels:
     """Measure one scene of the whole picture, then compute overlapping tiles with it."""
     stride, reach = runner.facts.stride, runner.facts.reach
     scene = _scene_of(runner, padded, megapixels) if runner.facts.scene else None
+    if statistics is not None and scene is not None:
+        scene = statistics.settle(_SCENE, scene.astype(np.float64)).astype(np.float32)
     enhanced = np.empty_like(padded)
     overlap = -(-reach // stride) * stride
     for tile in tiles(padded.shape[0], padded.shape[1], stride, overlap, megapixels):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from highbeam.errors import OptionError, UnknownMethodError, nearest
 from highbeam.machine import usable_cpus
 from highbeam.methods import clahe, exposure_fusion, finish, gamma, network, retinex
-from highbeam.methods.base import MethodSpec, Pixels, check_pixels
+from highbeam.methods.base import MethodSpec, Pixels, Statistics, check_pixels
 from highbeam.methods.runtimes import check_available
 from highbeam.weights import catalog
 
@@ -27,6 +27,18 @@ _JOBSON_A = "Jobson, Rahman, Woodell: Properties and performance of a center/sur
 _JOBSON_B = "Jobson, Rahman, Woodell: A multiscale retinex for bridging the gap. IEEE TIP 6(7), 1997"
 _PETRO = "Petro, Sbert, Morel: Multiscale Retinex. IPOL 4, 2014"
 
+
+def _takes_nothing(apply: Callable[[Pixels, Any], Pixels]) -> Callable[[Pixels, Any, Statistics], Pixels]:
+    """Return what a method that takes nothing from the whole picture makes of it: it has nothing to hold."""
+    return partial(_apply_alone, apply)
+
+
+def _apply_alone(
+    apply: Callable[[Pixels, _Options], Pixels], pixels: Pixels, options: _Options, _: Statistics
+) -> Pixels:
+    return apply(pixels, options)
+
+
 _ROWS = (
     MethodSpec(
         name="gamma",
@@ -34,6 +46,7 @@ _ROWS = (
         source="Poynton: Digital Video and HD, 2nd ed., 2012, ch. 27",
         options=gamma.GammaOptions,
         apply=gamma.gamma,
+        held=_takes_nothing(gamma.gamma),
     ),
     MethodSpec(
         name="clahe",
@@ -41,6 +54,7 @@ _ROWS = (
         source="Reza: Realization of CLAHE for real-time image enhancement. J. VLSI Signal Processing 38, 2004",
         options=clahe.ClaheOptions,
         apply=clahe.clahe,
+        held=clahe.clahe,
     ),
     MethodSpec(
         name="ssr",
@@ -48,6 +62,7 @@ _ROWS = (
         source=_JOBSON_A,
         options=retinex.SsrOptions,
         apply=retinex.ssr,
+        held=_takes_nothing(retinex.ssr),
     ),
     MethodSpec(
         name="msr",
@@ -55,6 +70,7 @@ _ROWS = (
         source=_JOBSON_B,
         options=retinex.MsrOptions,
         apply=retinex.msr,
+        held=_takes_nothing(retinex.msr),
     ),
     MethodSpec(
         name="msrcr",
@@ -62,6 +78,7 @@ _ROWS = (
         source=_PETRO,
         options=retinex.MsrcrOptions,
         apply=retinex.msrcr,
+        held=retinex.msrcr,
     ),
     MethodSpec(
         name="msrcp",
@@ -69,6 +86,7 @@ _ROWS = (
         source=_PETRO,
         options=retinex.MsrcpOptions,
         apply=retinex.msrcp,
+        held=retinex.msrcp,
     ),
     MethodSpec(
         name="exposure-fusion",
@@ -76,6 +94,7 @@ _ROWS = (
         source="Ying, Li, Ren, Wang, Wang: A new image contrast enhancement algorithm using exposure fusion. CAIP 2017",
         options=exposure_fusion.ExposureFusionOptions,
         apply=exposure_fusion.exposure_fusion,
+        held=exposure_fusion.exposure_fusion,
     ),
 )
 
@@ -86,6 +105,7 @@ _NETWORKS = tuple(
         source=row.source,
         options=network.NetworkOptions,
         apply=partial(network.enhance_bundled, name),
+        held=partial(network.enhance_bundled, name),
     )
     for name, row in catalog().items()
 )
@@ -128,7 +148,28 @@ class Enhancer:
         check_pixels(pixels)
         if self.strength == 0.0:
             return pixels.copy()
-        enhanced = self.spec.apply(pixels, self.options)
+        return self._finish(pixels, self.spec.apply(pixels, self.options))
+
+    def held(self, pixels: Pixels, statistics: Statistics) -> Pixels:
+        """Enhance one frame of a video.
+
+        Args:
+            pixels: as for a picture.
+            statistics: holds what the method takes from the whole frame.
+
+        Returns:
+            A new array of the same shape and dtype. Where nothing is held yet, that of a picture to within rounding;
+            deep frames share out what CLAHE clips as 8-bit ones do.
+
+        Raises:
+            ArrayError: the array is none that a method takes.
+        """
+        check_pixels(pixels)
+        if self.strength == 0.0 or self.spec.held is None:
+            return self(pixels)
+        return self._finish(pixels, self.spec.held(pixels, self.options, statistics))
+
+    def _finish(self, pixels: Pixels, enhanced: Pixels) -> Pixels:
         if self.protect_highlights:
             enhanced = finish.protect_highlights(pixels, enhanced)
         return finish.apply_strength(pixels, enhanced, self.strength)
@@ -175,6 +216,7 @@ def _own_network(path: Path) -> MethodSpec:
         source="",
         options=network.NetworkOptions,
         apply=partial(network.enhance_with_file, path),
+        held=partial(network.enhance_with_file, path),
     )
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from highbeam.methods.base import Float, Pixels, from_unit, full_scale, largest_channel, to_unit
+from highbeam.methods.base import Float, Pixels, Statistics, from_unit, full_scale, largest_channel, to_unit
 from highbeam.methods.surround import log_surround
 
 __all__ = [
@@ -106,11 +106,11 @@ def msr(pixels: Pixels, options: MsrOptions) -> Pixels:
     return from_unit(ratio, pixels, gain=options.gain, offset=options.offset)
 
 
-def msrcr(pixels: Pixels, options: MsrcrOptions) -> Pixels:
+def msrcr(pixels: Pixels, options: MsrcrOptions, statistics: Statistics | None = None) -> Pixels:
     """Multi-scale retinex with colour restoration, each channel stretched by the simplest colour balance.
 
     The constants beta, G and b of the paper are affine in each channel, so the balance makes them immaterial: they
-    are left out.
+    are left out. ``statistics`` holds the balance's levels over the frames of a video.
     """
     image = _eight_bit_units(pixels)
     log = _log1p(image)
@@ -118,23 +118,24 @@ def msrcr(pixels: Pixels, options: MsrcrOptions) -> Pixels:
     restored = log - log_surround(image, options.sigmas, _equal(options.sigmas))
     restored *= log - cv2.merge([log_sum] * 3)
     channels = [
-        color_balance(channel, options.clip_low, options.clip_high, otherwise=plain)
-        for channel, plain in zip(cv2.split(restored), cv2.split(to_unit(pixels)), strict=True)
+        _balance(channel, options, plain, statistics, name)
+        for channel, plain, name in zip(
+            cv2.split(restored), cv2.split(to_unit(pixels)), ("red", "green", "blue"), strict=True
+        )
     ]
     return from_unit(np.asarray(cv2.merge(channels)), pixels)
 
 
-def msrcp(pixels: Pixels, options: MsrcpOptions) -> Pixels:
+def msrcp(pixels: Pixels, options: MsrcpOptions, statistics: Statistics | None = None) -> Pixels:
     """Multi-scale retinex of the intensity; colours keep their ratios.
 
-    The gain is min(255 / max_j I_j, balanced / intensity), so that no channel leaves the range.
+    The gain is min(255 / max_j I_j, balanced / intensity), so that no channel leaves the range. ``statistics`` holds
+    the balance's levels over the frames of a video.
     """
     image = _eight_bit_units(pixels)
     intensity = _weighted_sum(image, 1.0 / 3.0)
     plain = intensity * np.float32(1.0 / 255.0)
-    balanced = color_balance(
-        _log_ratio(intensity, options.sigmas), options.clip_low, options.clip_high, otherwise=plain
-    )
+    balanced = _balance(_log_ratio(intensity, options.sigmas), options, plain, statistics, "intensity")
     tiny = np.float32(1e-6)  # black stays black: its gain is finite and multiplies nothing
     gain = np.minimum(balanced / np.maximum(intensity, tiny), 1.0 / np.maximum(largest_channel(image), tiny))
     return from_unit(np.asarray(cv2.multiply(image, cv2.merge([gain] * 3))), pixels)
@@ -154,7 +155,20 @@ def color_balance(channel: Float, clip_low: float, clip_high: float, *, otherwis
     Returns:
         ``(H, W)`` ``float32``, stretched so that the clipping levels lie at 0 and 1 (not clipped yet).
     """
-    low, high = _clip_levels(channel, clip_low, clip_high)
+    return _stretch(channel, *_clip_levels(channel, clip_low, clip_high), otherwise)
+
+
+def _balance(
+    channel: Float, options: MsrcrOptions | MsrcpOptions, otherwise: Float, statistics: Statistics | None, name: str
+) -> Float:
+    """Balance a channel by its own levels, or by those that are held; flat channels say nothing of the scene."""
+    low, high = _clip_levels(channel, options.clip_low, options.clip_high)
+    if statistics is not None and high - low >= _FLAT:
+        low, high = statistics.settle(f"{name}-levels", np.array([low, high])).tolist()
+    return _stretch(channel, low, high, otherwise)
+
+
+def _stretch(channel: Float, low: float, high: float, otherwise: Float) -> Float:
     if high - low < _FLAT:
         return otherwise
     scale = 1.0 / (high - low)

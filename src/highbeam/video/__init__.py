@@ -1,0 +1,1 @@
+"""Videos: decoding, encoding and muxing of clips, and steadiness over their frames."""

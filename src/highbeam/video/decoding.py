@@ -1,0 +1,158 @@
+"""Frames of a clip in the order in which they are shown, and what could not be decoded."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from highbeam.errors import DamagedClipError
+from highbeam.machine import usable_cpus
+from highbeam.video.inspecting import Clip, opened, packets
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+
+__all__ = ["Damage", "Shot", "shots"]
+
+_MOST_PLACES = 100
+_NAMED = 3
+_MOST_THREADS = 4
+
+
+@dataclass
+class Damage:
+    """Where a clip is damaged.
+
+    Attributes:
+        clip: the clip.
+        lost: frames that could not be decoded.
+        patched: frames that the decoder had to fill up.
+        places: the first of their times, units of the clip's time base.
+        errors: what reading the file complained of.
+        last: the time of the last frame, units of the clip's time base.
+    """
+
+    clip: Clip
+    lost: int = 0
+    patched: int = 0
+    places: list[int] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    last: int | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.lost or self.patched or self.errors or self.clip.missing)
+
+    def __str__(self) -> str:
+        """Say what, and at which times."""
+        told = []
+        if self.lost or self.patched:
+            times = sorted({f"{float(place * self.clip.time_base):.3f}" for place in self.places}, key=float)
+            more = ", ..." if len(times) > _NAMED else ""
+            told.append(
+                f"damaged at {', '.join(times[:_NAMED])}{more} s"
+                f" ({self.lost} frames lost, {self.patched} patched by the decoder)"
+            )
+        if self.clip.missing or (self.errors and not told):
+            ends = float((self.last or 0) * self.clip.time_base)
+            short = f"; {self.clip.missing} of {self.clip.promised} frames are missing" if self.clip.missing else ""
+            told.append(f"cannot be read to its end, the last frame is at {ends:.3f} s{short}")
+        return "; ".join(told) or "undamaged"
+
+    def at(self, pts: int) -> None:
+        """Note a place."""
+        if len(self.places) < _MOST_PLACES:
+            self.places.append(pts)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One decoded frame.
+
+    Attributes:
+        pts: when it is shown, units of the clip's time base; larger from frame to frame.
+        duration: for how long, in the same unit.
+        frame: the frame as it is stored.
+    """
+
+    pts: int
+    duration: int
+    frame: VideoFrame
+
+
+def shots(clip: Clip, damage: Damage) -> Iterator[Shot]:
+    """Decode a clip; what is damaged is noted and passed over.
+
+    Args:
+        clip: from :func:`highbeam.video.inspecting.inspect`.
+        damage: takes what could not be decoded.
+
+    Raises:
+        DamagedClipError: the size of the frames changes midway.
+    """
+    before: int | None = None
+    step = max(1, round(1 / (clip.rate * clip.time_base)))
+    for frame in _frames(clip, damage):
+        if (frame.width, frame.height) != (clip.width, clip.height):
+            raise _changed(clip, frame, before)
+        pts = frame.pts if frame.pts is not None else (0 if before is None else before + step)
+        if before is not None and pts <= before:
+            damage.lost += 1  # its time has passed: it was to be seen for no time at all
+            damage.at(pts)
+            continue
+        damage.last = pts
+        yield Shot(pts, frame.duration or (pts - before if before is not None else step), frame)
+        before = pts
+
+
+def _frames(clip: Clip, damage: Damage) -> Iterator[VideoFrame]:
+    """Decode, and compare what went into the decoder with what came out."""
+    import av
+
+    due: list[int] = []  # a heap of times
+    with opened(clip.path) as (container, stream):
+        context = stream.codec_context
+        context.thread_type = "AUTO"
+        context.thread_count = min(_MOST_THREADS, usable_cpus())
+        for packet in packets(container, (stream,), damage.errors):
+            if _is_due(packet, clip):
+                heapq.heappush(due, cast("int", packet.pts))
+            try:
+                decoded = packet.decode()
+            except av.FFmpegError:
+                continue  # found by the frames that do not come
+            for frame in decoded:
+                _account(frame, due, damage)
+                yield frame
+    for pts in sorted(due):
+        damage.lost += 1
+        damage.at(pts)
+
+
+def _is_due(packet: Packet[Any], clip: Clip) -> bool:
+    """Whether a packet must give a frame: not one that is hidden, nor one of two fields of a frame."""
+    return packet.pts is not None and packet.size > 0 and not packet.is_discard and not clip.interlaced
+
+
+def _account(frame: VideoFrame, due: list[int], damage: Damage) -> None:
+    """Note the frames that should have come before this one."""
+    if frame.pts is not None and frame.pts in due:  # a handful: as many as the decoder holds back
+        while due[0] < frame.pts:
+            damage.lost += 1
+            damage.at(heapq.heappop(due))
+        heapq.heappop(due)
+    if frame.is_corrupt:
+        damage.patched += 1
+        damage.at(frame.pts or 0)
+
+
+def _changed(clip: Clip, frame: VideoFrame, before: int | None) -> DamagedClipError:
+    when = float((frame.pts if frame.pts is not None else before or 0) * clip.time_base)
+    return DamagedClipError(
+        str(clip.path),
+        f"changes from {clip.width} by {clip.height} to {frame.width} by {frame.height} at {when:.3f} s;"
+        " cut it there and enhance the pieces",
+    )

@@ -1,0 +1,309 @@
+"""What an enhanced clip keeps of its source: times, streams, tags, size, uprightness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from highbeam.errors import EncoderError, UnsupportedClipError
+from highbeam.video.clips import ClipJob, ClipResult, enhance_clip
+from highbeam.video.encoding import Encoding
+from tests.video.making import Video, copied, luma, make, times, write_srt
+
+IRREGULAR = (0, 33, 70, 71, 140, 200, 201, 333, 400, 470, 1000, 1040, 1081, 1120, 1160, 1203, 1240, 1280, 1320, 1999)
+
+
+def same(pixels: Any) -> Any:
+    return pixels
+
+
+def job(**encoding: Any) -> ClipJob:
+    return ClipJob(lambda: same, "as it was", Encoding(part=8, **encoding))
+
+
+def enhanced(source: Path, output: Path, **encoding: Any) -> ClipResult:
+    result = enhance_clip(source, output, job(**encoding))
+    assert result is not None
+    assert not output.with_name(f".{output.name}.highbeam").exists()
+    return result
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_keeps_the_times_of_a_constant_rate(tmp_path: Path, suffix: str) -> None:
+    source = make(tmp_path / f"in.{suffix}", Video(options={"bf": "2"}))
+    result = enhanced(source, tmp_path / f"out.{suffix}")
+    assert times(tmp_path / f"out.{suffix}") == times(source) == [Fraction(1001 * n, 30000) for n in range(20)]
+    assert (result.frames, result.width, result.height, result.damage, result.notes) == (20, 160, 96, None, ())
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
+def test_keeps_irregular_times(tmp_path: Path, suffix: str) -> None:
+    video = Video(times=IRREGULAR, base=Fraction(1, 1000), options={"bf": "3"})
+    source = make(tmp_path / f"in.{suffix}", video)
+    enhanced(source, tmp_path / f"out.{suffix}")
+    assert times(tmp_path / f"out.{suffix}") == times(source) == [Fraction(n, 1000) for n in IRREGULAR]
+
+
+@pytest.mark.parametrize("start", [700, 90_000])
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+def test_keeps_when_the_video_starts(tmp_path: Path, suffix: str, start: int) -> None:
+    late = [start * 90 + 3003 * n for n in range(20)]
+    source = make(tmp_path / "in.mp4", Video(times=late, base=Fraction(1, 90000)), sound="aac")
+    enhanced(source, tmp_path / f"out.{suffix}")
+    first, before = times(tmp_path / f"out.{suffix}"), times(source)
+    assert [time - first[0] for time in first] == [time - before[0] for time in before]
+    if suffix == "mp4":
+        assert first == before == [Fraction(time, 90000) for time in late]
+
+
+def test_says_when_a_container_rounds_times(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.mp4")
+    result = enhanced(source, tmp_path / "out.mkv")
+    assert result.notes == ("times are rounded to 1/1000 s, the finest that matroska holds",)
+    assert all(abs(a - b) <= Fraction(1, 2000) for a, b in zip(times(tmp_path / "out.mkv"), times(source), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "out"),
+    [("aac", "mp4", "mp4"), ("pcm_s16le", "mov", "mov"), ("pcm_s16le", "mkv", "mkv"), ("aac", "mp4", "mkv")],
+)
+def test_copies_sound_byte_for_byte(tmp_path: Path, codec: str, suffix: str, out: str) -> None:
+    source = make(tmp_path / f"in.{suffix}", sound=codec)
+    enhanced(source, tmp_path / f"out.{out}")
+    before, after = copied(source, "audio"), copied(tmp_path / f"out.{out}", "audio")
+    assert b"".join(data for data, _ in after) == b"".join(data for data, _ in before)
+    assert len(before) > 10
+    if codec == "aac":
+        assert [data for data, _ in after] == [data for data, _ in before]
+        ahead = times(source)[0], times(tmp_path / f"out.{out}")[0]  # the sound starts before the video
+        close = 0.0011 if out == "mkv" else 0.0001
+        assert [time - float(ahead[1]) for _, time in after] == pytest.approx(
+            [time - float(ahead[0]) for _, time in before], abs=close
+        )
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_copies_subtitles_byte_for_byte(tmp_path: Path, suffix: str) -> None:
+    source = make(tmp_path / f"in.{suffix}", sound="aac", subtitles=write_srt(tmp_path / "in.srt"))
+    enhanced(source, tmp_path / f"out.{suffix}")
+    assert copied(tmp_path / f"out.{suffix}", "subtitle") == copied(source, "subtitle")
+    assert any(b"Night" in data for data, _ in copied(source, "subtitle"))
+    assert copied(tmp_path / f"out.{suffix}", "audio") == copied(source, "audio")
+
+
+def test_refuses_a_stream_that_the_container_cannot_hold(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.mkv", subtitles=write_srt(tmp_path / "in.srt"))
+    output = tmp_path / "out.mp4"
+    with pytest.raises(UnsupportedClipError, match=r"mp4 cannot hold stream 1 \(subtitle, srt\)"):
+        enhance_clip(source, output, job())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "in.srt"]
+    result = enhanced(source, output, drop_streams=True)
+    assert result.notes == ("left out stream 1 (subtitle, srt), which mp4 cannot hold",)
+    assert len(times(output)) == 20
+
+
+def test_copies_a_second_video_as_it_is(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    make(tmp_path / "one.mkv")
+    with av.open(str(tmp_path / "one.mkv")) as one, av.open(str(source), "w") as two:
+        first = two.add_stream_from_template(one.streams.video[0], opaque=True)
+        second = two.add_stream_from_template(one.streams.video[0], opaque=True)
+        for packet in one.demux(video=0):
+            if packet.size:
+                for stream in (first, second):
+                    copy: Any = av.Packet(bytes(packet))
+                    copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+                    copy.is_keyframe, copy.stream = packet.is_keyframe, stream
+                    two.mux(copy)
+    enhanced(source, tmp_path / "out.mkv")
+    with av.open(str(source)) as before, av.open(str(tmp_path / "out.mkv")) as after:
+        assert [bytes(p) for p in after.demux(video=1)] == [bytes(p) for p in before.demux(video=1)]
+
+
+TURNS: dict[str, tuple[tuple[float, bool, bool], Callable[[Any], Any]]] = {
+    "quarter": ((90, False, False), lambda picture: np.rot90(picture, 1)),
+    "half": ((180, False, False), lambda picture: np.rot90(picture, 2)),
+    "three quarters": ((270, False, False), lambda picture: np.rot90(picture, 3)),
+    "mirrored": ((0, True, False), lambda picture: picture[:, ::-1]),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_turns_frames_upright(tmp_path: Path, turn: str) -> None:
+    rotation, expected = TURNS[turn]
+    plain = make(tmp_path / "plain.mp4", Video(frames=4))
+    source = make(tmp_path / "in.mp4", Video(frames=4, rotation=rotation))
+    result = enhanced(source, tmp_path / "out.mp4", quality=1)
+    stored, out = luma(plain), luma(tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert next(container.decode(video=0)).rotation == 0
+    for before, after in zip(stored, out, strict=True):
+        assert after.shape == (result.height, result.width)
+        assert np.abs(after - expected(before)).mean() < 1.5
+
+
+def test_refuses_an_angle_that_is_no_right_one(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.mp4", Video(rotation=(30, False, False)))
+    with pytest.raises(UnsupportedClipError, match="at an angle"):
+        enhance_clip(source, tmp_path / "out.mp4", job())
+
+
+@pytest.mark.parametrize("size", [(161, 96), (160, 97), (161, 97)])
+def test_keeps_odd_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
+    source = make(tmp_path / "in.mkv", Video(size=size, codec="ffv1", frames=6))
+    enhanced(source, tmp_path / "out.mp4", quality=4)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.width, context.height, context.pix_fmt) == (*size, "yuv444p")
+    assert np.abs(luma(tmp_path / "out.mp4") - luma(source)).mean() < 1.0
+    enhanced(source, tmp_path / "out.webm", quality=10)
+    with av.open(str(tmp_path / "out.webm")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.width, context.height, context.pix_fmt) == (*size, "yuv420p")
+    with pytest.raises(EncoderError, match="does not fit yuv420p"):
+        enhance_clip(source, tmp_path / "no.mp4", job(pixel_format="yuv420p"))
+
+
+GPS = "+48.2082+016.3738/"
+APPLE = {"com.apple.quicktime.location.ISO6709": "+48.2082+016.3738+180.000/", "com.apple.quicktime.make": "Apple"}
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+@pytest.mark.parametrize("more", [{}, APPLE], ids=["plain", "apple"])
+def test_keeps_tags_and_places(tmp_path: Path, suffix: str, more: dict[str, str]) -> None:
+    tags = {"title": "Night", "location": GPS, "creation_time": "2024-01-02T03:04:05.000000Z", "comment": "wet", **more}
+    source = make(
+        tmp_path / f"in.{suffix}",
+        Video(tags={"handler_name": "Front"}),
+        sound="aac",
+        tags=tags,
+        options={"movflags": "use_metadata_tags"} if more else {},
+    )
+    enhanced(source, tmp_path / f"out.{suffix}")
+    with av.open(str(source)) as before, av.open(str(tmp_path / f"out.{suffix}")) as after:
+        assert {key: after.metadata.get(key) for key in tags} == tags
+        assert set(before.metadata) <= set(after.metadata)
+        for one, other in zip(before.streams, after.streams, strict=True):
+            assert one.metadata.get("handler_name") == other.metadata.get("handler_name")
+            assert one.metadata.get("creation_time") == other.metadata.get("creation_time")
+        assert after.streams.video[0].metadata["handler_name"] == "Front"
+
+
+def test_keeps_tags_of_matroska_and_says_what_a_transport_stream_loses(tmp_path: Path) -> None:
+    source = make(
+        tmp_path / "in.mkv", Video(tags={"language": "deu", "title": "Front"}), tags={"title": "x", "LOCATION": GPS}
+    )
+    enhanced(source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert (container.metadata["title"], container.metadata["LOCATION"]) == ("x", GPS)
+        stream = container.streams.video[0]
+        assert (stream.metadata["language"], stream.metadata["title"]) == ("deu", "Front")
+    lost, later = enhanced(source, tmp_path / "out.ts").notes
+    assert lost == "tags that the container cannot hold: LOCATION, title"
+    assert later == "all streams start 0.066 s later, for want of times before zero"
+
+
+def test_keeps_chapters(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    make(tmp_path / "plain.mkv")
+    with av.open(str(tmp_path / "plain.mkv")) as plain, av.open(str(source), "w") as output:
+        stream = output.add_stream_from_template(plain.streams.video[0], opaque=True)
+        output.set_chapters(
+            [{"id": 1, "start": 0, "end": 300, "time_base": Fraction(1, 1000), "metadata": {"title": "Dusk"}}]
+        )
+        for packet in plain.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    enhanced(source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        (chapter,) = container.chapters()
+        assert chapter["metadata"]["title"] == "Dusk"
+        assert chapter["end"] * chapter["time_base"] == Fraction(3, 10)  # type: ignore[operator]
+
+
+def test_keeps_the_shape_of_pixels(tmp_path: Path) -> None:
+    plain = make(tmp_path / "plain.mp4", Video(size=(144, 96)))
+    source = tmp_path / "in.mkv"
+    with av.open(str(plain)) as before, av.open(str(source), "w") as output:
+        stream = output.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 144, 96, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        for frame in before.decode(video=0):
+            frame.pict_type = 0
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    enhanced(source, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "mjpeg", "libvpx-vp9", "libx265"])
+def test_reads_other_codecs(tmp_path: Path, codec: str) -> None:
+    pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    source = make(tmp_path / "in.mkv", Video(codec=codec, pixel_format=pixel_format, frames=10, rate=Fraction(25)))
+    enhanced(source, tmp_path / "out.mkv", quality=8)
+    assert times(tmp_path / "out.mkv") == times(source)
+    assert np.abs(luma(tmp_path / "out.mkv") - luma(source)).mean() < 1.5
+
+
+def test_reads_avi_and_transport_streams(tmp_path: Path) -> None:
+    for name, codec in (("in.avi", "mpeg4"), ("in.ts", "libx264"), ("in.mpg", "mpeg2video")):
+        source = make(tmp_path / name, Video(codec=codec, rate=Fraction(25)))
+        enhanced(source, tmp_path / f"{name}.mp4")
+        before, after = times(source), times(tmp_path / f"{name}.mp4")
+        assert [time - after[0] for time in after] == [time - before[0] for time in before]
+
+
+def test_is_the_same_every_time(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.mp4", sound="aac")
+    enhanced(source, tmp_path / "one.mp4")
+    enhanced(source, tmp_path / "two.mp4")
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
+
+
+def test_starts_with_what_a_browser_needs_first(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.mp4")
+    enhanced(source, tmp_path / "out.mp4")
+    whole = (tmp_path / "out.mp4").read_bytes()
+    assert 0 < whole.index(b"moov") < whole.index(b"mdat")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.pix_fmt, context.codec_tag) == ("h264", "yuv420p", "avc1")
+
+
+def test_copies_fonts_and_other_attachments(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    make(tmp_path / "plain.mkv")
+    with av.open(str(tmp_path / "plain.mkv")) as plain, av.open(str(source), "w") as output:
+        stream = output.add_stream_from_template(plain.streams.video[0], opaque=True)
+        output.add_attachment("road.ttf", "font/ttf", b"a font")
+        for packet in plain.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    enhanced(source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        (attached,) = container.streams.attachments
+        assert (attached.name, attached.mimetype, attached.data) == ("road.ttf", "font/ttf", b"a font")
+    with pytest.raises(UnsupportedClipError, match=r"mp4 cannot hold stream 1 \(attachment"):
+        enhance_clip(source, tmp_path / "out.mp4", job())
+
+
+def test_says_that_fields_are_enhanced_as_frames(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.mp4", Video(options={"flags": "+ildct+ilme"}))
+    result = enhanced(source, tmp_path / "out.mp4")
+    assert result.notes == ("its fields are enhanced as whole frames",)
+    assert (result.frames, result.damage) == (20, None)
+
+
+def test_has_no_sound_before_zero_in_matroska_and_says_so(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.mp4", Video(rate=Fraction(25)), sound="aac")
+    result = enhanced(source, tmp_path / "out.mkv")
+    assert result.notes == ("all streams start 0.021 s later, for want of times before zero",)
