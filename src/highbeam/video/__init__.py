@@ -1,0 +1,1 @@
+"""Videos, frame after frame: clips, and what is seen right now."""
