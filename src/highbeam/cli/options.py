@@ -81,12 +81,15 @@ def check_format(word: str | None) -> str | None:
     return name
 
 
-def check_output(word: str) -> str:
+def check_output(word: str | None) -> str:
     """Return the word that names an output.
 
     Raises:
-        OutputError: it is empty, as from a variable of a script that was never set; it would mean the current folder.
+        OutputError: there is none, or it is empty, as from a variable of a script that was never set; it would mean the
+            current folder.
     """
+    if word is None:
+        raise OutputError("no output; give a folder, or for one file also a file, with -o")
     if not word:
         raise OutputError("-o '': an empty word names no place; for the current folder, give .")
     return word

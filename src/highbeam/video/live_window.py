@@ -11,7 +11,7 @@ from highbeam.methods.base import Pixels
 from highbeam.video.live_sinks import Sink
 
 if TYPE_CHECKING:
-    import tkinter
+    import tkinter as tk
 
     from PIL.ImageTk import PhotoImage
 
@@ -39,8 +39,8 @@ class WindowSink(Sink):
     def __init__(self, title: str) -> None:
         self.name = "window"
         self._title = title
-        self._root: tkinter.Tk | None = None
-        self._label: tkinter.Label | None = None
+        self._root: tk.Tk | None = None
+        self._label: tk.Label | None = None
         self._shown: PhotoImage | None = None
         self._wanted = True
 
@@ -51,20 +51,20 @@ class WindowSink(Sink):
             SinkError: there is no toolkit for it, or no screen.
         """
         try:
-            import tkinter
+            import tkinter as tk  # noqa: PLC0415 - not every Python has it
         except ImportError as error:
             raise SinkError(
                 self.name, f"this Python has no tkinter; install it (python3-tk), or use {_OTHERS}"
             ) from error
         try:
-            self._root = tkinter.Tk(className="Highbeam")
-        except tkinter.TclError as error:
+            self._root = tk.Tk(className="Highbeam")
+        except tk.TclError as error:
             raise SinkError(self.name, f"cannot be opened ({error}); use {_OTHERS}") from error
         self._root.title(self._title)
         self._root.protocol("WM_DELETE_WINDOW", self._leave)
         for key in ("q", "<Escape>"):
             self._root.bind(key, lambda _: self._leave())
-        self._label = tkinter.Label(self._root, borderwidth=0, background="black", text="waiting for the first frame")
+        self._label = tk.Label(self._root, borderwidth=0, background="black", text="waiting for the first frame")
         self._label.pack()
         self._root.update()
 
@@ -73,7 +73,7 @@ class WindowSink(Sink):
 
     def write(self, pixels: Pixels, at: float) -> None:  # noqa: ARG002 - it is seen now
         """Show a frame."""
-        from PIL import Image, ImageTk
+        from PIL import Image, ImageTk  # noqa: PLC0415 - brings tkinter
 
         if self._root is None or self._label is None:
             return
