@@ -295,8 +295,9 @@ class _Teller:
             terminal.note(str(tally))
 
     def finish(self, name: str, tally: Tally, *, as_json: bool) -> None:
-        """Sum up."""
-        self.tell(f"{name}: {tally}")
+        """Sum up, if anything came."""
+        if tally.received:
+            self.tell(f"{name}: {tally}")
         if as_json:
             terminal.say(json.dumps({"source": name, **tally.as_dict()}))
 

@@ -104,8 +104,8 @@ def _checked(word: str) -> SplitResult:
     except ValueError as error:
         raise UsageError(f"{word}: no address ({error}); write it like rtsp://192.168.0.5:554/stream") from None
     if parts.scheme not in SCHEMES:
-        known = ", ".join(SCHEMES)
-        raise UsageError(f"{word}: no scheme {parts.scheme!r}{nearest(parts.scheme, SCHEMES)} (schemes: {known})")
+        near, known = nearest(parts.scheme, SCHEMES), ", ".join(SCHEMES)
+        raise UsageError(f"{_shown(parts)}: no scheme {parts.scheme!r}{near} (schemes: {known})")
     if not host and parts.scheme not in {"udp", "rtp"}:
         raise UsageError(f"{_shown(parts)}: names no host; write it like {parts.scheme}://192.168.0.5/stream")
     if port is None and parts.scheme in _PORTED:

@@ -90,7 +90,7 @@ class StreamSource:
     def _video(self, container: InputContainer) -> VideoStream:
         if container.format.name.endswith("_pipe") or container.format.name == "image2":
             raise SourceError(self.name, "is a single picture, no stream; download it and enhance the file")
-        if not container.streams.video:
+        if not container.streams.video or container.format.name == "tty":  # which draws the letters of a text
             raise SourceError(self.name, "has no picture, only other data; check the address")
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # threads that decode whole frames hold some of them back
