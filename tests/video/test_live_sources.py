@@ -358,9 +358,9 @@ def test_colours_follow_the_matrix_and_the_range_of_the_stream(told: int, lines:
     y = red * rgb[0] + (1.0 - red - blue) * rgb[1] + blue * rgb[2]
     cb, cr = (rgb[2] - y) / (2.0 - 2.0 * blue), (rgb[0] - y) / (2.0 - 2.0 * red)
     codes = [255 * y, 128 + 255 * cb, 128 + 255 * cr] if full else [16 + 219 * y, 128 + 224 * cb, 128 + 224 * cr]
-    pixels = np.empty((lines, 64, 3), np.uint8)
-    pixels[:] = np.rint(codes)
-    frame = av.VideoFrame.from_ndarray(pixels, format="yuv444p")
+    planes = np.empty((3, lines, 64), np.uint8)
+    planes[:] = np.rint(codes)[:, None, None]
+    frame = av.VideoFrame.from_ndarray(planes, format="yuv444p")
     frame.colorspace, frame.color_range = told, 2 if full else 1
     frame.pts, frame.time_base = 0, Fraction(1, 25)
     assert np.abs(to_rgb(frame).astype(float) - rgb * 255.0).max() <= 2.0

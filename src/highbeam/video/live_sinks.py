@@ -137,6 +137,8 @@ class RawSink(Sink):
                 left = left[self._stream.write(left) or 0 :]
         except OSError as error:
             self._error = error
+        except ValueError as error:  # it was closed meanwhile
+            self._error = OSError(0, str(error))
 
     def _raise(self) -> None:
         if isinstance(self._error, BrokenPipeError):
