@@ -138,7 +138,7 @@ def transport_stream(frames: int, rate: int, size: tuple[int, int] = (192, 96)) 
 class RtspServer:
     """A small RTSP server (RFC 2326): one session at a time, RTP over its TCP connection, a transport stream in it."""
 
-    CHUNK = 7 * 188
+    CHUNK = 188  # of the largest 7: each frame when it is due
     SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=road\r\nt=0 0\r\nm=video 0 RTP/AVP 33\r\na=control:track\r\n"
 
     def __init__(self, data: bytes, seconds: float) -> None:

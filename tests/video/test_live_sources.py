@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from highbeam.errors import SourceError, StreamLostError, UsageError
+from highbeam.methods.base import Pixels
 from highbeam.video.live_sources import RawSource, is_live, parse_size, parse_source, raw_source
 from highbeam.video.live_streams import Backlog, Pace, StreamSource, to_rgb
 from tests.video.live_servers import RtspServer, camera, free_port, number_of, numbered, transport_stream
@@ -129,7 +130,7 @@ def test_a_camera_that_is_not_there(word: str) -> None:
 # --- raw frames
 
 
-def raw(data: bytes, size: str = "4x3") -> Iterator[np.ndarray]:
+def raw(data: bytes, size: str = "4x3") -> Iterator[Pixels]:
     for arrival in raw_source(io.BytesIO(data), size).arrivals(threading.Event()):  # type: ignore[arg-type]
         assert arrival.pixels is not None
         yield arrival.pixels()
@@ -279,7 +280,8 @@ def test_what_is_no_stream(tmp_path: Path) -> None:
     server.server_close()
 
 
-def test_a_recording_over_http_is_played_in_its_own_time_and_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.m3u8"])
+def test_a_recording_over_http_is_played_in_its_own_time_and_ends(name: str, tmp_path: Path) -> None:
     import functools
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -287,7 +289,7 @@ def test_a_recording_over_http_is_played_in_its_own_time_and_ends(tmp_path: Path
         def log_message(self, *_: object) -> None:
             pass
 
-    with av.open(str(tmp_path / "clip.mp4"), "w") as clip:
+    with av.open(str(tmp_path / name), "w") as clip:
         track = clip.add_stream("libx264", rate=20)
         track.width, track.height, track.pix_fmt = 192, 96, "yuv420p"
         for number in range(20):
@@ -295,7 +297,7 @@ def test_a_recording_over_http_is_played_in_its_own_time_and_ends(tmp_path: Path
         clip.mux(track.encode(None))
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    arrivals = list(stream(f"http://127.0.0.1:{server.server_port}/clip.mp4").arrivals(threading.Event()))
+    arrivals = list(stream(f"http://127.0.0.1:{server.server_port}/{name}").arrivals(threading.Event()))
     server.shutdown()
     server.server_close()
     assert [number_of(a.pixels()) for a in arrivals if a.pixels] == list(range(20))
