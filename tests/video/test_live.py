@@ -301,16 +301,11 @@ def test_an_output_that_cannot_be_opened_leaves_the_source_alone() -> None:
         def open(self) -> None:
             raise SinkError("shut", "is taken")
 
-    first, shut = Kept(), Shut()
-
-    class Untouched(Pictures):
-        def arrivals(self, stop: threading.Event) -> Generator[Arrival, None, None]:
-            pytest.fail("was opened")
-            yield from super().arrivals(stop)
-
+    first, shut, counts = Kept(), Shut(), Counts()
     with pytest.raises(SinkError, match="taken"):
-        run_live(Untouched(), same, [first, shut])
+        run_live(Pictures(numbered(1)), same, [first, shut], counts=counts)
     assert (first.closed, shut.closed) == (1, 0)
+    assert counts.tally().received == 0
 
 
 def test_watching() -> None:

@@ -13,15 +13,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from highbeam.errors import OutputError, SinkError
 from highbeam.video.live_sinks import FORMATS, FileSink, RawSink
 from tests.cli.conftest import environment
-from tests.video.live_servers import number_of, numbered
+from tests.video.live_servers import Picture, number_of, numbered
 
 
-def played(path: Path) -> list[tuple[float, NDArray[np.uint8]]]:
+def played(path: Path) -> list[tuple[float, Picture]]:
     """Read a file's times, seconds, and pictures."""
     with av.open(str(path)) as container:
         return [(float(f.time or 0.0), f.to_ndarray(format="rgb24")) for f in container.decode(video=0)]

@@ -131,7 +131,7 @@ def test_a_camera_that_is_not_there(word: str) -> None:
 
 
 def raw(data: bytes, size: str = "4x3") -> Iterator[Pixels]:
-    for arrival in raw_source(io.BytesIO(data), size).arrivals(threading.Event()):  # type: ignore[arg-type]
+    for arrival in raw_source(io.BytesIO(data), size).arrivals(threading.Event()):
         assert arrival.pixels is not None
         yield arrival.pixels()
 
@@ -179,7 +179,7 @@ def test_a_pipe_that_cannot_be_read() -> None:
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
 def test_no_rates(rate: float) -> None:
     with pytest.raises(UsageError, match="--rate takes frames per second"):
-        raw_source(io.BytesIO(), "4x3", rate)  # type: ignore[arg-type]
+        raw_source(io.BytesIO(), "4x3", rate)
 
 
 # --- streams
