@@ -149,7 +149,7 @@ def test_an_rtsp_stream_for_some_seconds(tmp_path: Path, command: Command) -> No
     assert (ended.code, ended.err, ended.out) == (0, "", "")
     with av.open(str(tmp_path / "live.mkv")) as clip:
         times = [frame.time for frame in clip.decode(video=0)]
-    assert 0.6 < times[-1] < 1.5
+    assert 0.2 < times[-1] < 2.5
 
 
 def test_the_page_is_served_while_it_runs() -> None:
@@ -172,7 +172,7 @@ def test_the_page_is_served_while_it_runs() -> None:
 
 def wait_for(url: str) -> str:
     """Wait until somebody listens there."""
-    for _ in range(200):
+    for _ in range(1000):
         try:
             urllib.request.urlopen(url.replace("stream.mjpg", "stats.json"), timeout=5).close()  # noqa: S310 - our own
         except OSError:
@@ -188,7 +188,7 @@ def test_a_signal_finishes_the_file(number: signal.Signals, code: int, tmp_path:
     with camera() as cam:
         words = program("enhance", cam.url, "-o", path, *AS_IT_IS)
         with subprocess.Popen(words, stderr=subprocess.PIPE, env=environment()) as process:
-            deadline = time.monotonic() + 30.0
+            deadline = time.monotonic() + 60.0
             while not (path.exists() and path.stat().st_size > 2000) and time.monotonic() < deadline:
                 time.sleep(0.05)
             process.send_signal(number)
@@ -266,7 +266,7 @@ def test_without_a_terminal_a_line_comes_now_and_then(
     monkeypatch.setattr(cli_live, "_TOLD", 0.2)
     with camera() as cam:
         ended = command("enhance", cam.url, "-o", tmp_path / "a.mp4", "--duration", "1", *AS_IT_IS)
-    assert ended.err.count(" received, ") >= 3
+    assert ended.err.count(" received, ") >= 2
     assert "\x1b" not in ended.err
 
 

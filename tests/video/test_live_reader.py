@@ -208,7 +208,7 @@ def test_frames_lie_where_they_came_or_evenly(rate: float | None, expected: list
         assert times == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("hold", [lambda stop: stop.wait(30.0), lambda _: time.sleep(3.0)])
+@pytest.mark.parametrize("hold", [lambda stop: stop.wait(30.0), lambda _: time.sleep(10.0)])
 def test_the_end_does_not_wait_for_a_source_that_says_nothing(hold: Callable[[threading.Event], object]) -> None:
     class Silent(Scripted):
         def arrivals(self, stop: threading.Event) -> Generator[Arrival, None, None]:
@@ -219,4 +219,4 @@ def test_the_end_does_not_wait_for_a_source_that_says_nothing(hold: Callable[[th
     began = time.monotonic()
     with Reader(Silent(), Mailbox(counts), counts):
         pass
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 6.0
