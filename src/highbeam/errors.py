@@ -23,6 +23,9 @@ The tree::
     ├── WeightsError               a trained network's file is missing, damaged, or not the released one
     ├── ExportError                a network could not be exported, or its file computes something else
     ├── EvaluationError            what is to be measured is missing, cannot be read, or does not fit together
+    ├── SourceError                a live source, a camera or a stream, cannot be opened or read; it names the source
+    │   └── StreamLostError            it gave frames, went away, and did not come back
+    ├── SinkError                  what takes live frames, a file, a pipe or a port, did not take them; it names it
     ├── LogError                   one robot log could not be read or written; it names the file
     │   ├── TopicError                 no such topic, none with pictures, or several; also a UsageError
     │   ├── UnsupportedLogError        a form, a compression or a kind of picture that Highbeam does not take
@@ -79,6 +82,9 @@ __all__ = [
     "ResumeError",
     "RuntimeMissingError",
     "ShardError",
+    "SinkError",
+    "SourceError",
+    "StreamLostError",
     "TopicError",
     "TrainingError",
     "UnknownDatasetError",
@@ -192,6 +198,46 @@ class ShardError(DatasetError):
 
 class ExportError(HighbeamError):
     """A network could not be exported, or the file does not compute what the network does."""
+
+
+class SourceError(HighbeamError):
+    """A live source, a camera, a stream or a pipe, cannot be opened or read.
+
+    Attributes:
+        name: the source as it was given, without a password.
+        reason: what was wrong and what to do, without the name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, str]]:
+        """Survive pickling, so that a worker process can hand the error back."""
+        return type(self), (self.name, self.reason)
+
+
+class StreamLostError(SourceError):
+    """A live source that gave frames went away, and did not come back as often as it was called."""
+
+
+class SinkError(HighbeamError):
+    """What takes live frames, a file, a pipe, a port or a window, did not take them.
+
+    Attributes:
+        name: the output as it was given.
+        reason: what was wrong and what to do, without the name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[SinkError], tuple[str, str]]:
+        """Survive pickling, so that a worker process can hand the error back."""
+        return type(self), (self.name, self.reason)
 
 
 class PictureError(HighbeamError):

@@ -42,7 +42,11 @@ DropStreams = Annotated[
     bool, typer.Option("--drop-streams", help="Leave out streams of a clip that the result's container cannot hold.")
 ]
 Steady = Annotated[
-    bool, typer.Option("--steady/--no-steady", help="Hold what pumps or flickers steady over the frames of a clip.")
+    bool,
+    typer.Option(
+        "--steady/--no-steady",
+        help="Hold what pumps or flickers steady over the frames of a clip, a topic or a live source.",
+    ),
 ]
 Resume = Annotated[
     bool,

@@ -18,7 +18,7 @@ from highbeam.cli.clip_options import (
     Resume,
     Steady,
 )
-from highbeam.cli.options import check_format, check_output, enhancer_of, limits_of
+from highbeam.cli.options import check_format, check_output, enhancer_of, held, limits_of
 from highbeam.errors import UsageError
 from highbeam.machine import usable_cpus
 
@@ -37,18 +37,20 @@ _Sources = Annotated[
         metavar="SRC",
         help="Pictures and clips: files, folders (searched to their full depth, hidden files left out), quoted globs"
         " (** for any depth), or - for a picture on standard input. Or robot logs: .bag, .mcap, .db3, folders of ROS 2"
-        " bags.",
+        " bags. Or one live source: a camera's number, /dev/videoN, an address (rtsp, http, udp, ...), or"
+        " - with --size.",
         show_default=False,
     ),
 ]
 _Output = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--output",
         "-o",
         metavar="OUT",
         help="Folder for the results, which keeps the folders below each SRC; for one file also a file;"
-        " - for standard output.",
+        " - for standard output. Of a live source: a video file, - for raw frames, http://127.0.0.1:PORT, or window.",
+        show_default=False,
     ),
 ]
 _Method = Annotated[
@@ -84,6 +86,26 @@ _Suffix = Annotated[
 ]
 _Skip = Annotated[bool, typer.Option("--skip-existing", help="Leave results alone that exist.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist; never an input.")]
+_Size = Annotated[
+    str | None, typer.Option(metavar="WxH", help="Of raw RGB24 frames on standard input, which make - a live source.")
+]
+_Rate = Annotated[float | None, typer.Option(help="Of raw frames, per second; as they come if not given.")]
+_EveryFrame = Annotated[
+    bool, typer.Option("--every-frame", help="Let the pipe of raw frames wait, instead of dropping any.")
+]
+_Retries = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Failures in a row that a live source is forgiven; if not given, any number after its first frame and"
+        " none before.",
+    ),
+]
+_Duration = Annotated[float | None, typer.Option(metavar="SECONDS", help="Of a live source, from its first frame.")]
+_Frames = Annotated[int | None, typer.Option(min=1, metavar="COUNT", help="Of a live source, to enhance.")]
+_Serve = Annotated[
+    int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Show a live source at http://127.0.0.1:PORT also.")
+]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be written.")]
 _Json = Annotated[bool, typer.Option("--json", help="Write one JSON record per picture or clip to standard output.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; failures are still listed.")]
@@ -92,7 +114,7 @@ _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no 
 def enhance(
     sources: _Sources,
     *,
-    output: _Output,
+    output: _Output = None,
     method: _Method = None,
     options: _Set = None,
     strength: _Strength = 1.0,
@@ -113,25 +135,49 @@ def enhance(
     drop_streams: DropStreams = False,
     steady: Steady = True,
     resume: Resume = False,
+    size: _Size = None,
+    rate: _Rate = None,
+    every_frame: _EveryFrame = False,
+    retries: _Retries = None,
+    duration: _Duration = None,
+    frames: _Frames = None,
+    serve: _Serve = None,
     dry_run: _DryRun = False,
     as_json: _Json = False,
     quiet: _Quiet = False,
 ) -> None:
-    """Enhance pictures and clips, also those in robot logs.
+    """Enhance pictures and clips, robot logs, or what a camera sees now.
 
     Exit code 0: all done; 1: some failed, the rest is done; 2: bad usage, nothing was touched; 130 or 143: stopped by
     Ctrl-C or SIGTERM, every written file is whole.
     """
     from highbeam.batch import Job
+    from highbeam.cli.live import LiveWords, enhance_live, refuse
     from highbeam.cli.logs import Wish, concerns_logs, enhance_logs
     from highbeam.cli.report import Report
 
-    check_output(output)
+    bound = enhancer_of(method, options or [], strength=strength, protect_highlights=protect_highlights)
+    words = LiveWords(size, rate, every_frame, retries, duration, frames, serve)
+    if words.are_wanted(sources):
+        refuse({"--format": to_format, "--max-pixels": max_pixels, "--workers": workers})
+        refuse({"--skip-existing": skip_existing, "--dry-run": dry_run, "--topic": topics, "--suffix": suffix})
+        refuse({"--container": container, "--codec": codec, "--crf": crf, "--encoder-preset": encoder_preset})
+        refuse({"--pixel-format": pixel_format, "--drop-streams": drop_streams, "--resume": resume})
+        code = enhance_live(
+            sources[0],
+            output,
+            held(bound, steady=steady),
+            words,
+            overwrite=overwrite,
+            quality=quality,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        raise typer.Exit(code)
+    output = check_output(output)
     existing = _existing(skip=skip_existing, overwrite=overwrite, resume=resume)
     job = Job(
-        enhancer=(
-            bound := enhancer_of(method, options or [], strength=strength, protect_highlights=protect_highlights)
-        ),
+        enhancer=bound,
         method=bound.spec.name,
         to_format=check_format(to_format),
         quality=quality,
@@ -139,7 +185,7 @@ def enhance(
         overwrite=overwrite,
     )
     report = Report(as_json=as_json, quiet=quiet)
-    wish = Wish(tuple(topics or ()), suffix)
+    wish = Wish(tuple(topics or ()), suffix, steady=steady)
     if concerns_logs(sources, wish):
         code = enhance_logs(sources, output, job, existing, report, wish=wish, workers=workers, dry_run=dry_run)
     elif output == "-" or "-" in sources:

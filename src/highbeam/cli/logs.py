@@ -11,9 +11,11 @@ from pathlib import Path
 
 from highbeam.batch import Job, Record, Status
 from highbeam.cli import terminal
+from highbeam.cli.options import held
 from highbeam.cli.report import Report
 from highbeam.errors import LogError, UsageError
 from highbeam.logs import LogReport, LogSummary, check_output, choose_topics, enhance_log, is_log, summarise
+from highbeam.methods.registry import Enhancer
 from highbeam.pictures import Limits
 from highbeam.planning import Existing, Item, Plan, check_items
 from highbeam.sources import looking
@@ -31,10 +33,12 @@ class Wish:
     Attributes:
         topics: whose pictures to enhance; the only one that has some where there are none.
         suffix: of new topics for the results; None puts them in the place of the originals.
+        steady: hold the method steady over the pictures of each topic; not for logs alone.
     """
 
     topics: tuple[str, ...] = ()
     suffix: str | None = None
+    steady: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def concerns_logs(words: Sequence[str], wish: Wish) -> bool:
         UsageError: a source cannot be looked at.
     """
     with looking():
-        return wish != Wish() or any(is_log(word) for word in words)
+        return bool(wish.topics) or wish.suffix is not None or any(is_log(word) for word in words)
 
 
 def enhance_logs(
@@ -221,7 +225,7 @@ def _copied(task: _Task, job: Job, wish: Wish, step: Callable[[], None], stopped
         task.item.source,
         task.item.output,
         task.topics,
-        lambda: job.enhancer,
+        lambda: held(job.enhancer, steady=wish.steady) if isinstance(job.enhancer, Enhancer) else job.enhancer,
         suffix=wish.suffix,
         overwrite=job.overwrite,
         progress=step,

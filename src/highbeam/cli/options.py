@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from types import NoneType
 from typing import TYPE_CHECKING, get_args, get_origin
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, get_args, get_origin
 from highbeam.errors import OptionError, OutputError, UsageError, nearest
 
 if TYPE_CHECKING:
-    from highbeam.methods.base import MethodSpec
+    from highbeam.methods.base import MethodSpec, Pixels
     from highbeam.methods.registry import Enhancer
     from highbeam.pictures import Limits
 
-__all__ = ["check_format", "check_output", "enhancer_of", "limits_of", "method_options", "pixel_count"]
+__all__ = ["check_format", "check_output", "enhancer_of", "held", "limits_of", "method_options", "pixel_count"]
 
 _COUNT = re.compile(r"([0-9][0-9_]*)(\.[0-9]+)?\s*(MP?)?", re.IGNORECASE)
 
@@ -32,6 +32,15 @@ def enhancer_of(method: str | None, words: Sequence[str], *, strength: float, pr
     spec = find(method or DEFAULT_METHOD)
     options = method_options(spec, words)
     return load(spec.name, strength=strength, protect_highlights=protect_highlights, **options)
+
+
+def held(enhancer: Enhancer, *, steady: bool) -> Callable[[Pixels], Pixels]:
+    """Return a method for the frames of one video, in order: held steady over them, or each frame by itself."""
+    if not steady:
+        return enhancer
+    from highbeam.video.steady import Steady
+
+    return Steady(enhancer)
 
 
 def method_options(spec: MethodSpec, words: Sequence[str]) -> dict[str, str | list[str] | None]:
@@ -81,12 +90,15 @@ def check_format(word: str | None) -> str | None:
     return name
 
 
-def check_output(word: str) -> str:
+def check_output(word: str | None) -> str:
     """Return the word that names an output.
 
     Raises:
-        OutputError: it is empty, as from a variable of a script that was never set; it would mean the current folder.
+        OutputError: there is none, or it is empty, as from a variable of a script that was never set; it would mean the
+            current folder.
     """
+    if word is None:
+        raise OutputError("no output; give a folder, or for one file also a file, with -o")
     if not word:
         raise OutputError("-o '': an empty word names no place; for the current folder, give .")
     return word

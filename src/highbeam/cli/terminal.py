@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -16,7 +17,18 @@ from typing import NoReturn
 
 from highbeam.errors import PictureWriteError
 
-__all__ = ["Stop", "complain", "note", "printable", "progress", "say", "send", "stop_on_signals", "unwound_on_sigterm"]
+__all__ = [
+    "Stop",
+    "complain",
+    "note",
+    "printable",
+    "progress",
+    "redraw",
+    "say",
+    "send",
+    "stop_on_signals",
+    "unwound_on_sigterm",
+]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _GLANCE = 0.01  # seconds
@@ -68,6 +80,13 @@ def _to_stdout() -> Iterator[None]:
 def note(text: str) -> None:
     """Write a line to standard error."""
     sys.stderr.write(printable(text) + "\n")
+    sys.stderr.flush()
+
+
+def redraw(text: str) -> None:
+    """Put a line in the place of the last one on standard error, which is a terminal; an empty one wipes it."""
+    width = shutil.get_terminal_size().columns - 1
+    sys.stderr.write(f"\r\x1b[K{printable(text)[:width]}")
     sys.stderr.flush()
 
 

@@ -1,1 +1,1 @@
-"""Videos: decoding, encoding and muxing of clips, and steadiness over their frames."""
+"""Videos, frame after frame: clips, what is seen right now, and steadiness over their frames."""
