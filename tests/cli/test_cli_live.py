@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from highbeam.cli import live as cli_live
+from highbeam.video.steady import Steady
 from tests.cli.conftest import Command, draw, environment, files, in_process_of_its_own, program
 from tests.video.live_servers import RtspServer, camera, free_port, number_of, numbered, transport_stream
 
@@ -44,14 +45,15 @@ def test_raw_frames_in_raw_frames_out() -> None:
     assert summary.endswith(" ms")
 
 
-def test_a_method_does_to_raw_frames_what_it_does_to_pictures() -> None:
+@pytest.mark.parametrize("steady", [True, False])
+def test_a_method_does_to_raw_frames_what_it_does_to_pictures(*, steady: bool) -> None:
     import highbeam
 
-    ended = in_process_of_its_own(
-        "enhance", "-", "--size", "40x30", "-m", "clahe", "--every-frame", "-o", "-", data=RAW.tobytes()
-    )
+    words = ["-m", "clahe", "--every-frame", "-o", "-", *([] if steady else ["--no-steady"])]
+    ended = in_process_of_its_own("enhance", "-", "--size", "40x30", *words, data=RAW.tobytes())
     method = highbeam.load("clahe")
-    assert ended.stdout == b"".join(method(frame).tobytes() for frame in RAW)
+    held = Steady(method) if steady else method
+    assert ended.stdout == b"".join(held(frame).tobytes() for frame in RAW)
 
 
 def test_a_file_of_raw_frames_waits_without_being_told(tmp_path: Path) -> None:

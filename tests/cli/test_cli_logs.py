@@ -19,6 +19,7 @@ from highbeam.cli import logs as verb
 from highbeam.cli import main
 from highbeam.methods import load
 from highbeam.pictures import decode
+from highbeam.video.steady import Steady
 from tests.cli.conftest import Command, draw, environment, files, in_process_of_its_own, program
 from tests.cli.test_cli_enhance import refused
 from tests.cli.test_cli_process import seen_on_a_terminal
@@ -97,7 +98,8 @@ def test_predict_is_the_same_and_the_only_camera_is_found(command: Command, tmp_
     assert (tmp_path / "a.mcap").read_bytes() == (tmp_path / "b.mcap").read_bytes()
 
 
-def test_options_reach_the_method(command: Command, drive_mcap: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("steady", [True, False])
+def test_options_reach_the_method(command: Command, drive_mcap: Path, tmp_path: Path, *, steady: bool) -> None:
     words = [
         "-m",
         "clahe",
@@ -108,9 +110,11 @@ def test_options_reach_the_method(command: Command, drive_mcap: Path, tmp_path: 
         "--no-protect-highlights",
         "--topic",
         CAMERA,
+        "--steady" if steady else "--no-steady",
     ]
     assert command("enhance", drive_mcap, "-o", tmp_path / "out.mcap", *words).code == 0
-    expected = load("clahe", clip_limit=1.5, strength=0.5, protect_highlights=False)
+    method = load("clahe", clip_limit=1.5, strength=0.5, protect_highlights=False)
+    expected = Steady(method) if steady else method
     got = [unpacked(one) for one in making.read_mcap(tmp_path / "out.mcap") if one.topic == CAMERA]
     was = [unpacked(one) for one in drive() if one.topic == CAMERA]
     for new, old in zip(got, was, strict=True):
@@ -424,7 +428,8 @@ PAGE = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
 def spoken(text: str) -> list[list[str]]:
     """The commands on a ``drive`` in a page, within its blocks and within its lines."""
     found = re.findall(r"^highbeam (.*)$|`highbeam ((?:enhance|info) drive[^`]*)`", text, flags=re.MULTILINE)
-    return [words.split() for words in (block or line for block, line in found) if "drive." in words]
+    commands = [words.split() for words in (block or line for block, line in found)]
+    return [words for words in commands if {"drive.mcap", "drive.bag"} & set(words)]
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/logs.md"])
