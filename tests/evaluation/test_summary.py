@@ -158,6 +158,21 @@ def test_training_data_that_are_none_are_told(tmp_path: Path) -> None:
     assert "said to be trained on 'LOL', which is no data set known here" in told
 
 
+def test_training_data_in_ones_own_words_are_no_slip(tmp_path: Path) -> None:
+    lol_with_scenes(tmp_path)
+    theirs = replace(method_subject("gamma").info, trained_on=("other:my drives",))
+    subjects = (replace(method_subject("gamma"), info=theirs),)
+    assert results(evaluation([f"lol-v1:{tmp_path}"], None, subjects)).warnings == ()
+
+
+def test_of_a_plain_folder_nothing_is_known_of_what_training_saw(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path)
+    (told,) = results(evaluation([str(dark)], bright, (input_subject(), trained("net", "lol-v1")))).warnings
+    assert told.startswith("dark: no scene of it is known here, so that it cannot be told what net saw of it")
+    assert told.endswith("name it as LAYOUT:ROOT if it is a known data set")
+    assert results(evaluation([str(dark)], bright)).warnings == ()
+
+
 def test_strict_is_reported_when_asked_for(tmp_path: Path) -> None:
     dark, bright = pair_folders(tmp_path)
     job = evaluation([str(dark)], bright, strict=True)

@@ -178,6 +178,7 @@ class Results:
         warnings: what a reader has to know before believing a figure.
         perception: what a perception network saw, by set, as :class:`highbeam.evaluation.perception.Perception` gives
             it; empty where none was asked.
+        passed_over: how many files lay in the folders and were measured by nobody, by what they are.
     """
 
     protocol: dict[str, Any]
@@ -189,6 +190,7 @@ class Results:
     comparisons: tuple[Comparison, ...] = ()
     warnings: tuple[str, ...] = ()
     perception: dict[str, dict[str, Any]] = field(default_factory=dict)
+    passed_over: dict[str, int] = field(default_factory=dict)
 
     def of(self, set_name: str, subject: str) -> tuple[Row, ...]:
         """Return the rows of a set and a subject."""

@@ -50,11 +50,13 @@ def summarise(
             for found in evaluation.sets
             for comparison in _comparisons(found, by_set[found.name], infos, evaluation.protocol)
         ),
+        passed_over=dict(evaluation.passed_over),
         warnings=(
             *warnings_for(evaluation.sets, infos),
             *_unmeasured(by_set),
-            *_unknown_scenes(evaluation),
+            *_without_scenes(evaluation),
             *_counted(sets),
+            *_passed_over(evaluation.passed_over),
         ),
     )
 
@@ -105,7 +107,12 @@ def _unmeasured(by_set: Mapping[str, Sequence[Row]]) -> list[str]:
     ]
 
 
-def _unknown_scenes(evaluation: Evaluation) -> list[str]:
+def _passed_over(found: Mapping[str, int]) -> list[str]:
+    told = "; ".join(f"{count} {what}" for what, count in found.items())
+    return [f"passed over, since nothing here measures them: {told}"] if found else []
+
+
+def _without_scenes(evaluation: Evaluation) -> list[str]:
     return [
         f"{found.name}: no scene of it is known, so there is no strict subset; name it as LAYOUT:ROOT if it is one"
         for found in evaluation.sets
