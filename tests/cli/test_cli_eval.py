@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -247,9 +248,10 @@ def seer(tmp_path: Path) -> Path:
     return brightness(tmp_path / "seer.onnx", 0.3)
 
 
-def test_what_a_network_sees(command: Command, pairs: tuple[Path, Path], tmp_path: Path, seer: Path) -> None:
-    words = ("eval", pairs[0], "--reference", pairs[1], "--methods", "gamma", *FAST, "-o", tmp_path / "out")
-    ended = command(*words, "--perception", seer, "--outputs", f"day={pairs[1]}")
+def test_what_a_network_sees(command: Command, tmp_path: Path, seer: Path) -> None:
+    dark, bright = pair_folders(tmp_path / "more", 6)
+    words = ("eval", dark, "--reference", bright, "--methods", "gamma", *FAST, "-o", tmp_path / "out")
+    ended = command(*words, "--perception", seer, "--outputs", f"day={bright}")
     assert ended.code == 0, ended.err
     assert "gamma: helps (IoU" in ended.out
     found = read_results(tmp_path / "out" / "results.json").perception["dark"]
@@ -257,6 +259,10 @@ def test_what_a_network_sees(command: Command, pairs: tuple[Path, Path], tmp_pat
     assert found["configuration"]["adapter"] == "mask-logits"
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "<strong>gamma helps</strong>" in page
+    sha256 = hashlib.sha256(seer.read_bytes()).hexdigest()
+    for text in (sha256, "percentile bootstrap over pictures, 95%, 1000 resamples, seed 0", "resize", "letterbox"):
+        assert text in ended.out
+        assert text in page.split('id="perception"')[1].split("</section>")[0]
 
 
 def test_what_a_network_cannot_be_asked(command: Command, pairs: tuple[Path, Path], seer: Path) -> None:
