@@ -1,7 +1,7 @@
 """Measuring: every case of every set by every subject, on all cores.
 
 A row is written down as soon as it is known, so that ``--resume`` does not measure it again; it is taken over only if
-the set's bytes, the subject with all its options, and the protocol are the same.
+the set's bytes, the subject with all its options and weights, the protocol, and the code that measures are the same.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from highbeam.evaluation.loading import (
     rescaled,
     without_border,
 )
+from highbeam.evaluation.marks import code_mark
 from highbeam.evaluation.protocol import Protocol, check_fit, figures_of, metrics_for
 from highbeam.evaluation.results import RESCALED, Row
 from highbeam.evaluation.subjects import Subject
@@ -211,6 +212,7 @@ class Evaluation:
         figures = figures_of(self.protocol, found.kind)
         told: list[object] = [
             highbeam.__version__,
+            code_mark(),
             found.name,
             found.sha256,
             subject.name,
