@@ -109,7 +109,7 @@ def test_a_strict_subset_that_leaves_nothing_out_is_one_line(script: Any, tmp_pa
 
 def test_the_script_crowns_nobody_across_other_pictures(script: Any, tmp_path: Path) -> None:
     for case in ("cityscapes_0", "tusimple_3"):
-        draw(tmp_path / "theirs" / f"{case}.png")
+        draw(tmp_path / "theirs" / f"{case}.png", 7)
     theirs = outputs_subject("theirs", tmp_path / "theirs")
     text = script.section("highbeam eval", drive(tmp_path / "data", input_subject(), theirs, allow_missing=True))
     every, common = text.split("**dark_drive/gamma, common subset**: 2 pictures")
