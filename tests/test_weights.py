@@ -33,7 +33,7 @@ CARD = {
     "training": "none",
     "config": "none",
     "commit": "none",
-    "figures": {"dark_drive gamma, PSNR (dB)": 12.5},
+    "figures": {"dark_drive/gamma, PSNR (dB)": 12.5},
 }
 PLAIN = [key for key in CARD if key != "figures"]
 CHANGES: dict[str, Any] = {"cell": 2, "widths": [16, 24], "encoder": [0, 1], "decoder": [1], "context": 16}

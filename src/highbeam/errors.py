@@ -180,16 +180,19 @@ class MissingHalfError(DatasetError):
 
     Attributes:
         files: every picture without its other half.
+        place: the set that lacks it; empty where there is but one.
+        advice: what to do.
     """
 
-    def __init__(self, files: tuple[str, ...]) -> None:
+    def __init__(self, files: tuple[str, ...], place: str = "", advice: str = "add the missing files") -> None:
         named = ", ".join(files[:_NAMED]) + (", ..." if len(files) > _NAMED else "")
-        super().__init__(f"{len(files)} without the other half of the pair: {named}; add the missing files")
-        self.files = files
+        where = f"{place}: " if place else ""
+        super().__init__(f"{where}{len(files)} without the other half of the pair: {named}; {advice}")
+        self.files, self.place, self.advice = files, place, advice
 
-    def __reduce__(self) -> tuple[type[MissingHalfError], tuple[tuple[str, ...]]]:
+    def __reduce__(self) -> tuple[type[MissingHalfError], tuple[tuple[str, ...], str, str]]:
         """Survive pickling, so that a worker process can hand the error back."""
-        return type(self), (self.files,)
+        return type(self), (self.files, self.place, self.advice)
 
 
 class ShardError(DatasetError):

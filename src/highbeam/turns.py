@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REFERENCE", "opencv_clahe", "ratios"]
+__all__ = ["REFERENCE", "opencv_clahe", "ratios", "turns"]
 
 REFERENCE = "OpenCV CLAHE"
 
@@ -37,6 +37,12 @@ def ratios(
         picture: what each is given.
         rounds: turns; in each the second of two calls in a row is timed, as frames of a video follow each other.
     """
+    medians = {name: statistics.median(values) for name, values in turns(methods, picture, rounds).items()}
+    return {name: (1e3 * median, median / medians[REFERENCE]) for name, median in medians.items()}
+
+
+def turns(methods: Mapping[str, Callable[[Bytes], Any]], picture: Bytes, rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of every turn, of each method and first of the reference; as for :func:`ratios`."""
     everyone: dict[str, Callable[[Bytes], Any]] = {REFERENCE: opencv_clahe, **methods}
     seconds: dict[str, list[float]] = {name: [] for name in everyone}
     for _ in range(rounds):
@@ -46,5 +52,4 @@ def ratios(
             start = time.perf_counter()
             method(picture)
             seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    return {name: (1e3 * median, median / medians[REFERENCE]) for name, median in medians.items()}
+    return seconds

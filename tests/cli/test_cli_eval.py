@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -77,6 +78,27 @@ def test_what_outputs_were_trained_on_can_be_said(command: Command, tmp_path: Pa
     ended = command(*words, "--trained-on", "theirs=lol-v1")
     assert "theirs was trained on lol-v1, and 1 of the 2 pictures" in ended.out
     assert command(*words, "--trained-on", "ours=lol-v1").code == 2
+
+
+@pytest.mark.parametrize("subject", ["gamma", "unet-s", "theirs"])
+def test_a_slip_in_what_something_was_trained_on_is_refused(command: Command, tmp_path: Path, subject: str) -> None:
+    lol_v1(tmp_path / "lol")
+    for name in ("100", "101"):
+        draw(tmp_path / "out" / f"{name}.png")
+    words = ("eval", f"lol-v1:{tmp_path / 'lol'}", "--outputs", f"theirs={tmp_path / 'out'}", *FAST)
+    ended = command(*words, "--methods", "gamma,unet-s", "--trained-on", f"{subject}=lolv1")
+    assert ended.code == 2
+    assert f"--trained-on {subject}=lolv1: no data set 'lolv1'; did you mean 'lol-v1'?" in ended.err
+
+
+def test_named_files_that_add_nothing_are_bad_usage(command: Command, pairs: tuple[Path, Path], tmp_path: Path) -> None:
+    dark, bright = pairs
+    clip, text = tmp_path / "night.mp4", tmp_path / "a.txt"
+    film(clip, 4)
+    text.touch()
+    for words in ((dark, clip, "--reference", bright), (dark, text, "--reference", bright), (dark, text)):
+        ended = command("eval", *words, "--methods", "gamma", *FAST)
+        assert (ended.code, "leave it out" in ended.err) == (2, True)
 
 
 def test_unpaired_pictures_and_clips(command: Command, tmp_path: Path) -> None:
@@ -166,6 +188,9 @@ def test_an_earlier_evaluation_is_not_lost(command: Command, pairs: tuple[Path, 
         (("data/dark", "--outputs", "x=gone"), "names no folder"),
         (("data/dark", "--outputs", "a=data", "--outputs", "a=data"), "two are called 'a'"),
         (("data/dark", "--trained-on", "lol"), "--trained-on takes NAME=DATA"),
+        (("data/dark", "--methods", "text.onnx"), "text.onnx: is no ONNX file"),
+        (("data/dark", "--reference", "data/bright", "--border", "400"), "--border 400: leaves nothing of 00 in dark"),
+        (("lolv1:data",), "'lolv1' is no layout; did you mean 'lol-v1'"),
         (("data/dark", "--outputs", "gamma=data", "--methods", "gamma"), "gamma: two to be measured"),
     ],
 )
@@ -173,6 +198,7 @@ def test_what_cannot_be_asked(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
 ) -> None:
     pair_folders(tmp_path / "data", 1)
+    (tmp_path / "text.onnx").write_text("no network")
     monkeypatch.chdir(tmp_path)
     ended = command("eval", *words)
     assert ended.code == 2
@@ -222,9 +248,10 @@ def seer(tmp_path: Path) -> Path:
     return brightness(tmp_path / "seer.onnx", 0.3)
 
 
-def test_what_a_network_sees(command: Command, pairs: tuple[Path, Path], tmp_path: Path, seer: Path) -> None:
-    words = ("eval", pairs[0], "--reference", pairs[1], "--methods", "gamma", *FAST, "-o", tmp_path / "out")
-    ended = command(*words, "--perception", seer, "--outputs", f"day={pairs[1]}")
+def test_what_a_network_sees(command: Command, tmp_path: Path, seer: Path) -> None:
+    dark, bright = pair_folders(tmp_path / "more", 6)
+    words = ("eval", dark, "--reference", bright, "--methods", "gamma", *FAST, "-o", tmp_path / "out")
+    ended = command(*words, "--perception", seer, "--outputs", f"day={bright}")
     assert ended.code == 0, ended.err
     assert "gamma: helps (IoU" in ended.out
     found = read_results(tmp_path / "out" / "results.json").perception["dark"]
@@ -232,6 +259,10 @@ def test_what_a_network_sees(command: Command, pairs: tuple[Path, Path], tmp_pat
     assert found["configuration"]["adapter"] == "mask-logits"
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "<strong>gamma helps</strong>" in page
+    sha256 = hashlib.sha256(seer.read_bytes()).hexdigest()
+    for text in (sha256, "percentile bootstrap over pictures, 95%, 1000 resamples, seed 0", "resize", "letterbox"):
+        assert text in ended.out
+        assert text in page.split('id="perception"')[1].split("</section>")[0]
 
 
 def test_what_a_network_cannot_be_asked(command: Command, pairs: tuple[Path, Path], seer: Path) -> None:

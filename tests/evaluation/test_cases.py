@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 import pytest
 
 from highbeam.errors import EvaluationError, MissingHalfError, UsageError
 from highbeam.evaluation import find_sets, outputs_set, seal
-from highbeam.evaluation.cases import TestSet, outputs_for
+from highbeam.evaluation.cases import TestSet
+from highbeam.evaluation.finding import count_files, outputs_for
 from highbeam.pictures import Limits
 from tests.datasets.makers import draw, film, lol_v1, write_json
 from tests.evaluation.common import SIZE, dark_drive, pair_folders
@@ -82,6 +84,20 @@ def test_a_half_missing_in_a_layout(tmp_path: Path) -> None:
         find_sets([f"dark_drive:{tmp_path}"])
 
 
+def test_a_half_missing_in_a_layout_is_said_of_the_set_that_lacks_it(tmp_path: Path) -> None:
+    root = dark_drive(tmp_path / "gamma" / "data")  # a folder above that is called like a set changes nothing
+    (root / "sensor" / "tusimple_3.png").unlink()
+    with pytest.raises(
+        MissingHalfError, match=r"^dark_drive/sensor: 1 without .*pass --allow-missing to leave"
+    ) as seen:
+        find_sets([f"dark_drive:{root}"])
+    again = copy(seen.value)
+    assert (str(again), again.files) == (str(seen.value), seen.value.files)
+    gamma, sensor = find_sets([f"dark_drive:{root}"], allow_missing=True)
+    assert (len(gamma.cases), gamma.missing) == (4, {})
+    assert (len(sensor.cases), list(sensor.missing.values())) == (3, ["has no other half in dark_drive/sensor"])
+
+
 def test_lol_is_tested_on_its_test_part_with_its_training_scenes_known(tmp_path: Path) -> None:
     lol_v1(tmp_path)
     found = one([f"lol-v1:{tmp_path}"])
@@ -109,6 +125,7 @@ def test_pictures_by_night_of_a_layout_without_pairs(tmp_path: Path) -> None:
         (["gone"], "gone: no such file or folder"),
         (["empty"], "empty: no picture and no clip found there"),
         (["dark_drive:gone"], "gone: no such folder"),
+        (["lolv1:lol"], "lolv1:lol: no such file or folder, and 'lolv1' is no layout; did you mean 'lol-v1'"),
     ],
 )
 def test_what_names_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str) -> None:
@@ -116,6 +133,39 @@ def test_what_names_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wor
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=message):
         find_sets(words)
+
+
+def test_what_is_named_and_adds_nothing_is_refused(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path, 1)
+    clip, text, empty = tmp_path / "night.mp4", tmp_path / "a.txt", tmp_path / "empty"
+    film(clip, 4)
+    text.touch()
+    empty.mkdir()
+    for words, reference, told in (
+        ([dark, clip], bright, r"night.mp4: is a clip, and none is held against references; leave it out"),
+        ([dark, text], bright, r"a.txt: is no picture that can be read; leave it out"),
+        ([dark, empty], bright, "empty: no picture found there"),
+        ([dark], empty, "empty: no picture found there"),
+        ([dark / "00.png"], text, r"a.txt: is no picture that can be read"),
+        ([dark, text], None, r"a.txt: is no picture and no clip that can be read; leave it out"),
+        ([dark, empty], None, "empty: no picture and no clip found there"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            find_sets(list(map(str, words)), reference)
+
+
+def test_what_is_passed_over_in_folders_is_counted(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path, 1)
+    film(dark / "night.mp4", 4)
+    for name in ("1.heic", "2.HEIC", "raw.dng", "LICENCE"):
+        (dark / name).touch()
+    (bright / "notes.txt").touch()
+    beside = {f"*.heic in {dark}": 2, f"*.dng in {dark}": 1, f"files in {dark}": 1}
+    assert one([str(dark)], bright).passed_over == {f"*.mp4 in {dark}": 1, **beside, f"*.txt in {bright}": 1}
+    pictures, clips = find_sets([str(dark), str(dark)])
+    assert (pictures.passed_over, clips.passed_over) == (beside, {})
+    assert outputs_set({}, bright).passed_over == {f"*.txt in {bright}": 1}
+    assert count_files([], tmp_path) == {}
 
 
 def test_a_layout_that_lacks_its_folders(tmp_path: Path) -> None:

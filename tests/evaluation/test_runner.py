@@ -14,15 +14,17 @@ import pytest
 
 import highbeam
 from highbeam import metrics
-from highbeam.errors import ArrayError, EvaluationError, OptionError
-from highbeam.evaluation import Evaluation, find_sets, make_protocol, outputs_set, seal
-from highbeam.evaluation.loading import rescaled
+from highbeam.errors import ArrayError, EvaluationError, OptionError, UsageError
+from highbeam.evaluation import Evaluation, find_sets, make_protocol, outputs_set, seal, tables
+from highbeam.evaluation.loading import rescaled, without_border
 from highbeam.evaluation.results import RESCALED, Row, SubjectInfo
 from highbeam.evaluation.subjects import Subject, input_subject, method_subject, outputs_subject, with_training
 from highbeam.methods.base import Pixels
 from highbeam.pictures import read
+from highbeam.weights import path_of
 from tests.datasets.makers import draw, film, save, scene
-from tests.evaluation.common import darkened, evaluation, pair_folders, results
+from tests.evaluation.common import dark_drive, darkened, evaluation, pair_folders, results
+from tests.evaluation.perception.graphs import brightness
 
 
 def values(rows: list[Row], subject: str) -> dict[str, dict[str, float]]:
@@ -63,8 +65,12 @@ def test_a_border_is_cut_from_both(tmp_path: Path) -> None:
     row = evaluation([str(dark)], bright, border=5).rows()[0]
     low, high = read(dark / "00.png").pixels, read(bright / "00.png").pixels
     assert row.values["psnr"] == metrics.psnr(low[5:-5, 5:-5], high[5:-5, 5:-5])
-    with pytest.raises(EvaluationError, match=r"0\d: is 64 x 48: nothing is left with 24 pixels cut"):
-        evaluation([str(dark)], bright, border=24).rows()
+    told = "--border 24: leaves nothing of 00 in dark, which is 64 x 48; at most 23 will do"
+    with pytest.raises(OptionError, match=f"^{told}$"):
+        evaluation([str(dark)], bright, border=24, allow_missing=True)  # before any work
+    assert evaluation([str(dark)], bright, border=23).rows()[0].values["psnr"] > 0.0
+    with pytest.raises(EvaluationError, match="nothing is left with 24 pixels cut"):
+        without_border(low, 24)
 
 
 def test_pictures_without_references(tmp_path: Path) -> None:
@@ -125,6 +131,28 @@ def test_missing_outputs_are_refused_or_counted(tmp_path: Path) -> None:
     draw(tmp_path / "none" / "x.png")
     with pytest.raises(EvaluationError, match="4 of 4 outputs"):
         evaluation([str(dark)], bright, (outputs_subject("none", tmp_path / "none"),), allow_missing=True)
+
+
+def test_outputs_that_match_no_case_are_counted(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path, 2)
+    for name in ("00", "01", "02", "old/03"):
+        draw(tmp_path / "theirs" / f"{name}.png")
+    (dark / "raw.dng").touch()
+    found = results(evaluation([str(dark)], bright, (outputs_subject("theirs", tmp_path / "theirs"),)))
+    extra = f"*.png in {tmp_path / 'theirs'}, outputs of theirs"
+    assert found.passed_over == {f"*.dng in {dark}": 1, extra: 2}
+    (told,) = found.warnings
+    assert told == f"passed over, since nothing here measures them: 1 *.dng in {dark}; 2 {extra}"
+    assert f"warning: {told}" in tables(found)
+
+
+def test_outputs_of_several_sets_are_nobodys_only_where_no_set_takes_them(tmp_path: Path) -> None:
+    root = dark_drive(tmp_path / "data")
+    for law in ("gamma", "sensor"):
+        for case in ("cityscapes_0", "cityscapes_1", "nuscenes_2", "tusimple_3"):
+            draw(tmp_path / "theirs" / "dark_drive" / law / f"{case}.png")
+    job = evaluation([f"dark_drive:{root}"], None, (outputs_subject("theirs", tmp_path / "theirs"),))
+    assert job.passed_over == {}
 
 
 def test_outputs_of_another_size_are_refused_or_counted(tmp_path: Path) -> None:
@@ -285,8 +313,41 @@ def test_names_are_unique_and_training_is_said_of_what_is_there() -> None:
     assert [subject.info.trained_on for subject in told] == [(), ("lol-v1",)]
     with pytest.raises(ValueError, match="nothing called 'clahe' is measured"):
         with_training(both, {"clahe": ["lol-v1"]})
+    with pytest.raises(UsageError, match=r"nothing called 'gama' is measured; did you mean 'gamma'\?"):
+        with_training(both, {"gama": ["lol-v1"]})
     with pytest.raises(ValueError, match="gamma: two to be measured have this name"):
         with_training((*both, method_subject("gamma")), {})
+
+
+@pytest.mark.parametrize("name", ["lolv1", "LOL", "folder", "other:", "", "scene"])
+def test_data_that_nothing_goes_by_are_refused_for_every_kind(name: str) -> None:
+    for subject in (method_subject("gamma"), method_subject("unet-s"), Subject(SubjectInfo("o", "outputs"))):
+        with pytest.raises(UsageError, match=f"--trained-on {subject.name}={name}: no data set {name!r}"):
+            with_training((subject,), {subject.name: [name]})
+
+
+def test_data_can_be_named_by_layout_by_ours_by_origin_and_in_ones_own_words(tmp_path: Path) -> None:
+    sets = find_sets([f"dark_drive:{dark_drive(tmp_path)}"])
+    names = ["lol-v1", "nuScenes", "dark_drive", "dark-drive", "dashcam clips", "tusimple", "other:my own drives"]
+    (told,) = with_training((method_subject("gamma"),), {"gamma": names}, sets)
+    assert told.info.trained_on == tuple(names)
+    with pytest.raises(UsageError, match=r"'lolv1'; did you mean 'lol-v1'\? .*say gamma=other:lolv1 of data"):
+        with_training((method_subject("gamma"),), {"gamma": ["lolv1"]}, sets)
+
+
+def test_files_that_ship_are_known_whichever_is_named() -> None:
+    for kind in ("uint8", "float32"):
+        info = method_subject(str(path_of("unet-s", kind))).info
+        assert "nuscenes" in info.trained_on
+        assert info.about == method_subject("unet-s").info.about
+
+
+def test_a_file_that_is_no_network_of_ours_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "no.onnx").write_bytes(b"nothing")
+    with pytest.raises(UsageError, match=r"no.onnx: is no ONNX file"):
+        method_subject(str(tmp_path / "no.onnx"))
+    with pytest.raises(UsageError, match=r"theirs.onnx: "):
+        method_subject(str(brightness(tmp_path / "theirs.onnx", 0.3)))
 
 
 def test_subjects_say_what_they_are() -> None:

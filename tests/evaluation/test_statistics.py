@@ -109,3 +109,19 @@ def test_p_is_evenly_spread_where_there_is_no_difference() -> None:
     rng = np.random.default_rng(7)
     found = [sign_flip(list(rng.normal(0.0, 1.0, 10)), resamples=100, seed=0) for _ in range(300)]
     assert 0.02 <= np.mean(np.array(found) < 0.05) <= 0.09
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "median"),
+    [
+        ([1.0, math.inf, 3.0], math.inf, 3.0),
+        ([1.0, 2.0, 3.0, math.inf], math.inf, 2.5),
+        ([1.0, math.inf], math.inf, math.inf),
+        ([4.0, math.nan], 4.0, 4.0),
+        ([-math.inf, math.inf], math.nan, math.nan),
+        ([], math.nan, math.nan),
+    ],
+)
+def test_the_median_stands_beside_the_mean(values: list[float], mean: float, median: float) -> None:
+    found = interval(values, resamples=100, confidence=0.95, seed=0)
+    assert str((found.mean, found.median)) == str((mean, median))

@@ -22,7 +22,10 @@ from highbeam.evaluation import (
     tables,
     write_results,
 )
+from highbeam.evaluation.likeness import alike, cases_of, common_cases
 from highbeam.evaluation.overlap import shared_cases
+from highbeam.evaluation.report_tables import styles_of, subject_list
+from highbeam.evaluation.report_tables import summary as summary_table
 from highbeam.evaluation.results import RESCALED, SubjectInfo
 from highbeam.evaluation.subjects import Subject, input_subject, method_subject, outputs_subject
 from highbeam.evaluation.summary import summarise
@@ -94,6 +97,60 @@ def test_equal_pictures_have_no_difference(tmp_path: Path) -> None:
     assert "inf" in tables(found)
 
 
+def test_an_infinite_mean_has_its_median_beside(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path, 5)
+    save(dark / "00.png", read(bright / "00.png").pixels)
+    found = results(evaluation([str(dark)], bright, metrics=("psnr",)))
+    mean = found.means["dark"]["input"]["all"]["psnr"]
+    assert mean.mean == math.inf > mean.median
+    assert f"inf (median {mean.median:.2f})" in tables(found)
+    assert "<small>median " in summary_table(found, found.sets[0], styles_of(found))
+    path, _ = write_results(found, tmp_path)
+    assert read_results(path).means["dark"]["input"]["all"]["psnr"] == mean
+
+
+def unlike(root: Path) -> Results:
+    """Outputs of two of five pictures, and better there than gamma is on all."""
+    dark, bright = pair_folders(root, 5)
+    for number in (1, 3):
+        save(root / "theirs" / f"{number:02d}.png", read(bright / f"{number:02d}.png").pixels // 2)
+    subjects = (input_subject(), method_subject("gamma"), outputs_subject("theirs", root / "theirs"))
+    return results(evaluation([str(dark)], bright, subjects, metrics=("psnr",), allow_missing=True))
+
+
+def test_means_over_other_pictures_are_said_to_be_so(tmp_path: Path) -> None:
+    found = unlike(tmp_path)
+    text = tables(found)
+    assert "\ntheirs (2 of 5)" in text
+    assert "common subset: the 2 that every subject has, over which alone their means compare" in text
+    assert "\ntheirs  " in text  # of the common ones it has all
+    for kept in found.means["dark"].values():
+        assert kept["common"]["psnr"].count == 2
+    own = [row.values["psnr"] for row in found.of("dark", "gamma") if row.case in {"01", "03"}]
+    assert found.means["dark"]["gamma"]["common"]["psnr"].mean == pytest.approx(np.mean(own))
+    (told,) = (warning for warning in found.warnings if "different pictures" in warning)
+    assert told.startswith("dark: its subjects have figures of different pictures, 2 of them of all")
+
+
+def test_nothing_is_best_across_other_pictures(tmp_path: Path) -> None:
+    found = unlike(tmp_path)
+    every, common = summary_table(found, found.sets[0], styles_of(found)).split("Common: pictures that every subject")
+    assert "<strong>" not in every
+    assert '<td class="n">2 of 5</td>' in every
+    assert common.count("<strong>") == 1
+    assert [alike(found, found.sets[0], subset, "psnr") for subset in ("all", "common")] == [False, True]
+    assert cases_of(found, found.sets[0], "common") == {"01", "03"}
+
+
+def test_what_is_undefined_on_one_subjects_pictures_makes_means_unlike(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path)
+    found = results(evaluation([str(dark)], bright, metrics=("psnr",)))
+    first = replace(found.rows[0], values={"psnr": math.nan})
+    assert alike(found, found.sets[0], "all", "psnr")
+    assert not alike(replace(found, rows=(first, *found.rows[1:])), found.sets[0], "all", "psnr")
+    assert common_cases([]) == frozenset()
+
+
 def test_a_network_trained_on_a_data_set_of_the_test_is_warned_of(tmp_path: Path) -> None:
     subjects = (input_subject(), trained("net", "camvid", "NuScenes"))
     found = results(evaluation([f"dark_drive:{dark_drive(tmp_path)}"], None, subjects))
@@ -156,6 +213,21 @@ def test_training_data_that_are_none_are_told(tmp_path: Path) -> None:
     theirs = replace(theirs, info=replace(theirs.info, trained_on=("LOL",)))
     (told,) = results(evaluation([f"lol-v1:{tmp_path / 'lol'}"], None, (theirs,))).warnings
     assert "said to be trained on 'LOL', which is no data set known here" in told
+
+
+def test_training_data_in_ones_own_words_are_no_slip(tmp_path: Path) -> None:
+    lol_with_scenes(tmp_path)
+    theirs = replace(method_subject("gamma").info, trained_on=("other:my drives",))
+    subjects = (replace(method_subject("gamma"), info=theirs),)
+    assert results(evaluation([f"lol-v1:{tmp_path}"], None, subjects)).warnings == ()
+
+
+def test_of_a_plain_folder_nothing_is_known_of_what_training_saw(tmp_path: Path) -> None:
+    dark, bright = pair_folders(tmp_path)
+    (told,) = results(evaluation([str(dark)], bright, (input_subject(), trained("net", "lol-v1")))).warnings
+    assert told.startswith("dark: no scene of it is known here, so that it cannot be told what net saw of it")
+    assert told.endswith("name it as LAYOUT:ROOT if it is a known data set")
+    assert results(evaluation([str(dark)], bright)).warnings == ()
 
 
 def test_strict_is_reported_when_asked_for(tmp_path: Path) -> None:
@@ -252,10 +324,14 @@ def test_times_stand_beside_the_reference(tmp_path: Path) -> None:
     job = evaluation([str(dark)], bright)
     found = time_subjects(job)
     assert found.keys() == {"gamma"}
-    assert found["gamma"][0] > 0.0
+    low, high = found["gamma"].quartiles
+    assert 0.0 < low <= found["gamma"].seconds <= high
     shown = summarise(job, job.rows(), machine={}, seconds=found)
     assert [subject.seconds is None for subject in shown.subjects] == [True, False]
     assert "times OpenCV CLAHE" in tables(shown)
+    assert f"{1e3 * found['gamma'].seconds:.1f} [{1e3 * low:.1f}, {1e3 * high:.1f}]" in tables(shown)
+    assert shown.subjects[1].quartiles == (low, high)
+    assert "<small>[" in subject_list(shown, styles_of(shown))
 
 
 def test_columns_are_set_below_each_other() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -76,6 +77,31 @@ def test_rows_are_whole(name: str) -> None:
     assert spec.kind in {"full-reference", "no-reference", "input-output", "clip"}
     assert spec.function.__doc__
     assert spec.function.__name__ == name.replace("-", "_")
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_docstrings_say_unit_range_direction_and_source_as_the_table_does(name: str) -> None:
+    spec = METRICS[name]
+    doc = " ".join((spec.function.__doc__ or "").split())
+    (returns,) = re.findall(r"Returns: (.*?)(?: Raises:|$)", doc)
+    low, high = (f"{end:g}" for end in spec.range)
+    better = {True: "higher is better", False: "lower is better", None: "neither is better"}[spec.higher_is_better]
+    assert f"from {low} to {high.replace('inf', 'infinity')}, {better}" in returns
+    assert returns.lower().startswith((spec.unit or "a pure number").lower())
+    assert [word for word in sorted(source_words(spec.source)) if not re.search(rf"\b{re.escape(word)}\b", doc)] == []
+
+
+def source_words(source: str) -> set[str]:
+    """The first author, the year and the standard of a source, or whose own it is."""
+    words = {"own"} if "this project" in source else set()
+    words |= set(re.findall(r"log10|BT\.601-7|11664-4", source))
+    if author := re.match(r"(?:after )?([A-Z][a-z]+), ", source):
+        words |= {author[1], *re.findall(r"\b(?:19|20)\d\d\b", source)}
+    return words
+
+
+def test_every_source_has_words_to_look_for() -> None:
+    assert all(source_words(spec.source) for spec in METRICS.values())
 
 
 def test_the_table_cannot_be_changed() -> None:

@@ -60,7 +60,7 @@ _Border = Annotated[int, typer.Option(min=0, help="Pixels cut from every side be
 _Strict = Annotated[bool, typer.Option("--strict", help="Report the strict subset in any case.")]
 _TrainedOn = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=DATA", help="What something measured was trained on, such as lol-v1; repeatable."),
+    typer.Option(metavar="NAME=DATA", help="Data that something was trained on: lol-v1, or other:WORDS; repeatable."),
 ]
 _AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Leave out and count what is missing, unreadable or does not fit.")
@@ -138,7 +138,7 @@ def evaluate(
     sets = _sets(words or [], reference, folders, allow_missing=allow_missing)
     with _checkpointed(checkpoint_dir) as network, terminal.stop_on_signals() as stop:
         subjects = _subjects(sets, _method_names(methods), folders, network, no_input=no_input)
-        subjects = with_training(subjects, _trained_on(trained_on or []))
+        subjects = with_training(subjects, _trained_on(trained_on or []), sets)
         seer = _seer(sets, perception, perception_config, labels)
         sealed = _sealed(sets, limits, seer, allow_missing=allow_missing, quiet=quiet)
         job = Evaluation(sealed, subjects, protocol, limits, output, resume, stopped=lambda: bool(stop.signal))

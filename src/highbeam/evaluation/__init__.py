@@ -1,6 +1,7 @@
 """Evaluation: methods, networks and other people's outputs on pairs, pictures and clips, with everything said."""
 
-from highbeam.evaluation.cases import Case, TestSet, find_sets, outputs_set, seal
+from highbeam.evaluation.cases import Case, TestSet, seal
+from highbeam.evaluation.finding import find_sets, outputs_set
 from highbeam.evaluation.machine import describe_machine
 from highbeam.evaluation.protocol import Protocol, make_protocol
 from highbeam.evaluation.results import (

@@ -112,7 +112,7 @@ def _warnings(results: Results) -> str:
 def _subjects(results: Results, styles: Mapping[str, int]) -> str:
     told = (
         "Time is for one frame of 1280\N{MULTIPLICATION SIGN}720 on the machine described below, picture in memory to"
-        " picture in memory."
+        " picture in memory: the median of five, in brackets the quartiles."
     )
     return f'<section id="subjects"><h2>Subjects</h2>{tables.subject_list(results, styles)}{_note(told)}</section>'
 
@@ -130,7 +130,7 @@ def _set(results: Results, one: SetInfo, index: int, shown: str, styles: Mapping
     main = main_figure(figures)
     told = (
         f"Means over the pictures with their intervals ({_interval(results)}); arrows point to the better; the best of"
-        " each column is bold, the untouched input included."
+        " each column is bold, the untouched input included; nothing is bold where subjects have different pictures."
     )
     return (
         f'<section class="set" id="set{index}"><h2>{escape(one.name)}</h2>{tables.set_facts(results, one)}'

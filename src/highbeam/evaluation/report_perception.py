@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from highbeam.evaluation.plots import escape
-from highbeam.evaluation.report_tables import name_of
+from highbeam.evaluation.report_tables import facts, name_of
 
 __all__ = ["perceived"]
 
@@ -42,8 +42,14 @@ def _set(name: str, one: Mapping[str, Any], styles: Mapping[str, int]) -> str:
     return (
         f'<h3>{escape(name)}</h3><p class="note">{told}</p><div class="scroll"><table class="summary"><thead><tr>'
         f'<th scope="col">Subject</th>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
-        f"<ul>{verdicts}{notes}</ul>"
+        f"<ul>{verdicts}{notes}</ul>{_protocol(name, one)}"
     )
+
+
+def _protocol(name: str, one: Mapping[str, Any]) -> str:
+    """Return every switch; records of earlier versions have none."""
+    switches = one.get("protocol", {})
+    return f"<h4>How it was asked</h4>{facts(switches, f'Perception protocol on {name}')}" if switches else ""
 
 
 def _verdict(row: Mapping[str, Any]) -> str:

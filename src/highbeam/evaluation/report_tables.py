@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from highbeam.evaluation.likeness import alike, cases_of
 from highbeam.evaluation.plots import escape, marker
 from highbeam.evaluation.report_words import (
     Figure,
@@ -32,7 +34,11 @@ __all__ = [
     "summary",
 ]
 
-_SUBSETS = {"all": "All pictures", "strict": "Strict: without pictures whose scenes training data show"}
+_SUBSETS = {
+    "all": "All pictures",
+    "strict": "Strict: without pictures whose scenes training data show",
+    "common": "Common: pictures that every subject has",
+}
 
 
 def styles_of(results: Results) -> dict[str, int]:
@@ -50,7 +56,7 @@ def name_of(subject: str, styles: Mapping[str, int]) -> str:
 
 
 def summary(results: Results, one: SetInfo, styles: Mapping[str, int]) -> str:
-    """Return the means of a set with their intervals, the best of each column bold."""
+    """Return the means of a set with their intervals, the best of each column bold where it is of the same pictures."""
     means = results.means.get(one.name, {})
     figures = list(
         dict.fromkeys(name for subsets in means.values() for part in subsets.values() for name in part)
@@ -61,7 +67,8 @@ def summary(results: Results, one: SetInfo, styles: Mapping[str, int]) -> str:
     }
     head = "".join(_heading(figure_of(name)) for name in figures)
     bodies = "".join(
-        _subset(words, _rows_of(results, one.name, subset), places, styles) for subset, words in _SUBSETS.items()
+        _subset(words, _rows_of(results, one.name, subset), _Columns(results, one, subset, places), styles)
+        for subset, words in _SUBSETS.items()
     )
     return _scrolled(
         f'<table class="summary"><thead><tr><th scope="col">Subject</th><th scope="col" class="n">Pictures</th>{head}'
@@ -83,16 +90,34 @@ def _heading(figure: Figure) -> str:
     return f'<th scope="col" class="n" title="{escape(figure.summary)}">{escape(figure.name)}{arrow}{unit}</th>'
 
 
+class _Columns(NamedTuple):
+    """The columns of a table of means: what they are over, and with how many places they are shown."""
+
+    results: Results
+    one: SetInfo
+    subset: str
+    places: Mapping[str, int]
+
+    def best(self, rows: Iterable[Mapping[str, Interval]]) -> dict[str, str]:
+        """Return the best of each column as it is printed; empty where the pictures are not the same."""
+        kept = list(rows)
+        return {
+            name: _best(name, [row[name].mean for row in kept if name in row], count)
+            if alike(self.results, self.one, self.subset, name)
+            else ""
+            for name, count in self.places.items()
+        }
+
+
 def _subset(
-    words: str, rows: Mapping[str, Mapping[str, Interval]], places: Mapping[str, int], styles: Mapping[str, int]
+    words: str, rows: Mapping[str, Mapping[str, Interval]], columns: _Columns, styles: Mapping[str, int]
 ) -> str:
     if not rows:
         return ""
-    best = {
-        name: _best(name, [row[name].mean for row in rows.values() if name in row], places[name]) for name in places
-    }
+    best, places = columns.best(rows.values()), columns.places
+    total = len(cases_of(columns.results, columns.one, columns.subset))
     lines = "".join(
-        f'<tr><th scope="row">{name_of(subject, styles)}</th><td class="n">{_most(row.values())}</td>'
+        f'<tr><th scope="row">{name_of(subject, styles)}</th><td class="n">{_most(row.values(), total)}</td>'
         + "".join(_mean(row.get(name), places[name], best[name]) for name in places)
         + "</tr>"
         for subject, row in rows.items()
@@ -109,8 +134,9 @@ def _best(name: str, means: Iterable[float], places: int) -> str:
     return number(max(known, key=figure.merit), places)
 
 
-def _most(found: Iterable[Interval]) -> int:
-    return max((one.count + one.undefined for one in found), default=0)
+def _most(found: Iterable[Interval], total: int) -> str:
+    own = max((one.count + one.undefined for one in found), default=0)
+    return str(own) if own == total else f"{own} of {total}"
 
 
 def _mean(found: Interval | None, places: int, best: str) -> str:
@@ -119,6 +145,8 @@ def _mean(found: Interval | None, places: int, best: str) -> str:
     value = number(found.mean, places)
     value = f"<strong>{value}</strong>" if value == best else value
     notes = [interval(found, places)] + ([f"of {found.count} pictures"] if found.undefined else [])
+    if math.isinf(found.mean) and not math.isnan(found.median):
+        notes.insert(0, f"median {number(found.median, places)}")
     small = "".join(f"<small>{note}</small>" for note in notes if note)
     return f'<td class="n">{value}{small}</td>'
 
@@ -213,11 +241,14 @@ def _subject(subject: SubjectInfo, styles: Mapping[str, int]) -> str:
     said = ", ".join(f"{name} {value}" for name, value in subject.options.items())
     options = f"<small>{escape(said)}</small>" if said else ""
     trained = escape(", ".join(subject.trained_on)) or "\N{EN DASH}"
+    spread = ""
+    if subject.quartiles is not None:
+        spread = f"<small>[{', '.join(map(seconds, subject.quartiles))}]</small>"
     ratio = "\N{EN DASH}" if subject.ratio is None else f"{number(subject.ratio, 2)}\N{MULTIPLICATION SIGN}"
     return (
         f'<tr><th scope="row">{name_of(subject.name, styles)}</th><td>{subject.kind}</td>'
         f'<td class="told">{escape(subject.about)}{options}{digest}</td><td>{trained}</td>'
-        f'<td class="n">{seconds(subject.seconds)}</td><td class="n">{ratio}</td></tr>'
+        f'<td class="n">{seconds(subject.seconds)}{spread}</td><td class="n">{ratio}</td></tr>'
     )
 
 

@@ -55,6 +55,7 @@ class Interval:
         high: upper end.
         count: pictures in it.
         undefined: pictures left out, because there was nothing to measure.
+        median: over the same pictures as the mean; NaN where it was not asked for.
     """
 
     mean: float
@@ -62,6 +63,7 @@ class Interval:
     high: float
     count: int
     undefined: int = 0
+    median: float = math.nan
 
 
 @checked(frozen=True, config=_STRICT)
@@ -77,6 +79,7 @@ class SubjectInfo:
         seconds: for one frame of 1280x720 on this machine, picture in memory to picture in memory; None where it does
             not run here.
         ratio: the same over the time of OpenCV's CLAHE in the same run.
+        quartiles: of the seconds of the repeats, the first and the third; None where it was not timed.
         options: of a method, those that it shares with all and its own.
     """
 
@@ -88,6 +91,7 @@ class SubjectInfo:
     seconds: float | None = None
     ratio: float | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    quartiles: tuple[float, float] | None = None
 
 
 @checked(frozen=True, config=_STRICT)
@@ -173,11 +177,13 @@ class Results:
         sets: what was measured on.
         subjects: what was measured, the input first where there is one.
         rows: one for each case of each set and each subject.
-        means: by set, subject, subset (``all`` or ``strict``) and figure.
+        means: by set, subject, subset (``all``, ``strict``, or ``common`` of what every subject has a row of) and
+            figure.
         comparisons: of every two subjects.
         warnings: what a reader has to know before believing a figure.
         perception: what a perception network saw, by set, as :class:`highbeam.evaluation.perception.Perception` gives
             it; empty where none was asked.
+        passed_over: how many files lay in the folders and were measured by nobody, by what they are.
     """
 
     protocol: dict[str, Any]
@@ -189,6 +195,7 @@ class Results:
     comparisons: tuple[Comparison, ...] = ()
     warnings: tuple[str, ...] = ()
     perception: dict[str, dict[str, Any]] = field(default_factory=dict)
+    passed_over: dict[str, int] = field(default_factory=dict)
 
     def of(self, set_name: str, subject: str) -> tuple[Row, ...]:
         """Return the rows of a set and a subject."""

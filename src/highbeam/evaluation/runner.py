@@ -1,7 +1,7 @@
 """Measuring: every case of every set by every subject, on all cores.
 
 A row is written down as soon as it is known, so that ``--resume`` does not measure it again; it is taken over only if
-the set's bytes, the subject with all its options, and the protocol are the same.
+the set's bytes, the subject with all its options and weights, the protocol, and the code that measures are the same.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from typing import TypeAlias
 import cv2
 
 import highbeam
-from highbeam.errors import ArrayError, EvaluationError, HighbeamError, MetricError
-from highbeam.evaluation.cases import Case, TestSet, misfit, outputs_for
+from highbeam.datasets.folders import files_in
+from highbeam.errors import ArrayError, EvaluationError, HighbeamError, MetricError, OptionError
+from highbeam.evaluation.cases import Case, TestSet, misfit
+from highbeam.evaluation.finding import count_files, outputs_for
 from highbeam.evaluation.journal import Journal
 from highbeam.evaluation.loading import (
     load_dark,
@@ -29,6 +31,7 @@ from highbeam.evaluation.loading import (
     rescaled,
     without_border,
 )
+from highbeam.evaluation.marks import code_mark
 from highbeam.evaluation.protocol import Protocol, check_fit, figures_of, metrics_for
 from highbeam.evaluation.results import RESCALED, Row
 from highbeam.evaluation.subjects import Subject
@@ -83,30 +86,53 @@ class Evaluation:
 
         Raises:
             EvaluationError: outputs are missing, cannot be read, or are of another size.
-            OptionError: no metric fits a set, or a switch says nothing about any of them.
+            OptionError: no metric fits a set, a switch says nothing about any of them, or the border leaves nothing.
         """
         self._outputs: dict[tuple[str, str], dict[str, Path]] = {}
         self.lost: dict[str, dict[str, str]] = {found.name: dict(found.missing) for found in self.sets}
         check_fit(self.protocol, [found.kind for found in self.sets])
-        for found in self.sets:
-            for subject in self.subjects:
-                if subject.folder is not None:
-                    self._outputs[found.name, subject.name] = self._matched(found, subject)
+        self._check_border()
+        self.passed_over = {what: n for found in self.sets for what, n in found.passed_over.items()}
+        for subject in self.subjects:
+            if subject.folder is not None:
+                self._match_all(subject, subject.folder)
 
-    def _matched(self, found: TestSet, subject: Subject) -> dict[str, Path]:
-        assert subject.folder is not None  # noqa: S101 - for the type checker
-        matched, missing = outputs_for(found, subject.folder)
+    def _check_border(self) -> None:
+        cut = 2 * self.protocol.border
+        for found in self.sets:
+            names = metrics_for(self.protocol, found.kind) if cut else ()
+            small = min(found.cases, key=lambda case: min(case.width, case.height))
+            if any(METRICS[name].kind == "full-reference" for name in names) and cut >= min(small.width, small.height):
+                raise OptionError(
+                    f"--border {self.protocol.border}: leaves nothing of {small.key} in {found.name}, which is"
+                    f" {small.width} x {small.height}; at most {(min(small.width, small.height) - 1) // 2} will do"
+                )
+
+    def _match_all(self, subject: Subject, folder: Path) -> None:
+        """Match a folder of outputs to every set, and count the files in it that are nobody's."""
+        used: set[Path] = set()
+        for found in self.sets:
+            matched, missing = outputs_for(found, folder)
+            used |= set(matched.values())
+            self._outputs[found.name, subject.name] = self._fitting(found, subject, matched, missing)
+        extra = files_in(folder, lambda path: path not in used)
+        self.passed_over |= count_files(extra, folder, f", outputs of {subject.name}")
+
+    def _fitting(
+        self, found: TestSet, subject: Subject, matched: Mapping[str, Path], missing: Mapping[str, str]
+    ) -> dict[str, Path]:
+        """Return the outputs that fit; what is missing or does not is noted, or refused."""
         wrong = {case.key: misfit(case, matched[case.key], self.limits) for case in found.cases if case.key in matched}
-        missing |= {key: reason for key, reason in wrong.items() if reason}
-        matched = {key: path for key, path in matched.items() if not wrong[key]}
-        if missing and (not self.protocol.allow_missing or not matched):
+        missing = {**missing, **{key: reason for key, reason in wrong.items() if reason}}
+        fitting = {key: path for key, path in matched.items() if not wrong[key]}
+        if missing and (not self.protocol.allow_missing or not fitting):
             first = next(iter(missing))
             raise EvaluationError(
                 f"{subject.name}: {len(missing)} of {len(found.cases)} outputs for {found.name} are missing or do not"
                 f" fit, such as {first} ({missing[first]}); mend them, or pass --allow-missing to count them"
             )
         self.lost[found.name] |= {f"{subject.name}: {key}": reason for key, reason in missing.items()}
-        return matched
+        return fitting
 
     @property
     def total(self) -> int:
@@ -186,6 +212,7 @@ class Evaluation:
         figures = figures_of(self.protocol, found.kind)
         told: list[object] = [
             highbeam.__version__,
+            code_mark(),
             found.name,
             found.sha256,
             subject.name,

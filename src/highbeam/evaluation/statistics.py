@@ -39,11 +39,11 @@ def interval(values: Sequence[float], *, resamples: int, confidence: float, seed
         return Interval(math.nan, math.nan, math.nan, 0, undefined)
     mean = _mean(defined)
     if count == 1:
-        return Interval(mean, math.nan, math.nan, 1, undefined)
+        return Interval(mean, math.nan, math.nan, 1, undefined, mean)
     tail = 100.0 * (1.0 - confidence) / 2.0
     means = _resampled(defined, resamples, seed)
     low, high = np.percentile(means, [tail, 100.0 - tail], method="inverted_cdf")  # no arithmetic with infinities
-    return Interval(mean, float(low), float(high), count, undefined)
+    return Interval(mean, float(low), float(high), count, undefined, _median(defined))
 
 
 def sign_flip(differences: Sequence[float], *, resamples: int, seed: int) -> float:
@@ -78,6 +78,12 @@ def _bounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
     finite = np.abs(values[np.isfinite(values)])
     most = float(finite.max()) if finite.size and finite.max() > 0.0 else 1.0
     return np.clip(values, -most, most)
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """Return the median; of the two in the middle their mean, with infinities too."""
+    ordered, count = np.sort(values), len(values)
+    return _mean(ordered[(count - 1) // 2 : count // 2 + 1])
 
 
 def _mean(values: NDArray[np.float64]) -> float:

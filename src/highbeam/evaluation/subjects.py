@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from highbeam.comparison import INPUT
-from highbeam.errors import UsageError
+from highbeam.errors import UsageError, WeightsError, nearest
+from highbeam.evaluation.cases import TestSet
+from highbeam.evaluation.overlap import check_data
 from highbeam.evaluation.results import SubjectInfo
 from highbeam.methods.base import Pixels
+from highbeam.methods.network import NetworkOptions
 from highbeam.methods.registry import Enhancer, load
+from highbeam.methods.runtimes import runner_of
 from highbeam.weights import catalog
 
 __all__ = ["Subject", "input_subject", "method_subject", "outputs_subject", "with_training"]
@@ -27,11 +31,13 @@ class Subject:
         info: what it is, for the record.
         enhance: from pixels to pixels; None for a folder of outputs.
         folder: of outputs; None else.
+        weights: SHA-256 of every file that it may compute with.
     """
 
     info: SubjectInfo
     enhance: Callable[[Pixels], Pixels] | None = None
     folder: Path | None = None
+    weights: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -42,7 +48,7 @@ class Subject:
     def fingerprint(self) -> str:
         """Tells it from any other subject whose figures may differ."""
         info = self.info
-        told = json.dumps([info.kind, info.about, info.sha256, info.options], sort_keys=True, default=str)
+        told = json.dumps([info.kind, info.about, info.sha256, info.options, self.weights], sort_keys=True, default=str)
         return hashlib.sha256(told.encode()).hexdigest()
 
     def among(self, workers: int) -> Callable[[Pixels], Pixels] | None:
@@ -61,12 +67,16 @@ def method_subject(word: str, **options: Any) -> Subject:
     Raises:
         UnknownMethodError: there is none of that name.
         OptionError: an option that does not fit.
+        UsageError: the file is no network that Highbeam exported.
     """
     enhancer = load(word, **options)
+    if word.endswith(".onnx"):
+        _open(Path(word), enhancer)
     told = {"strength": enhancer.strength, "protect_highlights": enhancer.protect_highlights}
     told |= asdict(enhancer.options)
-    sha256 = _sha256(word)
-    row = next((row for row in catalog().values() if sha256 and row.files["uint8"].sha256 == sha256), None)
+    weights = _weights(word)
+    sha256 = weights[0] if weights else ""
+    row = next((row for row in catalog().values() if sha256 in {file.sha256 for file in row.files.values()}), None)
     info = SubjectInfo(
         name=Path(word).stem if word.endswith(".onnx") else word,
         kind="network" if sha256 else "method",
@@ -75,15 +85,27 @@ def method_subject(word: str, **options: Any) -> Subject:
         sha256=sha256,
         trained_on=() if row is None else tuple(row.trained_on),
     )
-    return Subject(info, enhancer)
+    return Subject(info, enhancer, weights=weights)
 
 
-def _sha256(word: str) -> str:
-    """Return that of a network's file, whether it is in the catalogue or one's own; empty for other methods."""
+def _open(path: Path, enhancer: Enhancer) -> None:
+    """Open a network of one's own, so that one that is none is known before any work."""
+    options = enhancer.options
+    assert isinstance(options, NetworkOptions)  # noqa: S101 - for the type checker
+    try:
+        runner_of(path, options.runtime, options.precision, options.threads)
+    except WeightsError as error:
+        raise UsageError(str(error)) from error
+
+
+def _weights(word: str) -> tuple[str, ...]:
+    """Return the SHA-256 of a network's files, in the catalogue or one's own, that for bytes first; none of others."""
     if word.endswith(".onnx"):
-        return hashlib.sha256(Path(word).read_bytes()).hexdigest()
+        beside = Path(word).with_suffix(".float32.onnx")
+        files = [Path(word), *([beside] if beside.exists() else [])]
+        return tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
     row = catalog().get(word)
-    return "" if row is None else row.files["uint8"].sha256
+    return () if row is None else (row.files["uint8"].sha256, row.files["float32"].sha256)
 
 
 def outputs_subject(name: str, folder: Path) -> Subject:
@@ -97,11 +119,18 @@ def outputs_subject(name: str, folder: Path) -> Subject:
     return Subject(SubjectInfo(name, "outputs", about=str(folder)), folder=folder)
 
 
-def with_training(subjects: Sequence[Subject], said: Mapping[str, Sequence[str]]) -> tuple[Subject, ...]:
+def with_training(
+    subjects: Sequence[Subject], said: Mapping[str, Sequence[str]], sets: Sequence[TestSet] = ()
+) -> tuple[Subject, ...]:
     """Add what a user says that subjects were trained on.
 
+    Args:
+        subjects: what is measured.
+        said: by subject, names of data sets; ``other:`` begins what is in the user's own words.
+        sets: what is measured on.
+
     Raises:
-        UsageError: there is no such subject, or two of one name.
+        UsageError: there is no such subject or no such data set, or two subjects of one name.
     """
     names = [subject.name for subject in subjects]
     for name in names:
@@ -111,7 +140,9 @@ def with_training(subjects: Sequence[Subject], said: Mapping[str, Sequence[str]]
             )
     for name in said:
         if name not in names:
-            raise UsageError(f"--trained-on: nothing called {name!r} is measured (measured: {', '.join(names)})")
+            near = nearest(name, names)
+            raise UsageError(f"--trained-on: nothing called {name!r} is measured{near} (measured: {', '.join(names)})")
+    check_data(said, sets)
     return tuple(_trained(subject, said.get(subject.name, ())) for subject in subjects)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 from highbeam.evaluation.cases import TestSet
+from highbeam.evaluation.likeness import common_cases
 from highbeam.evaluation.overlap import shared_cases, strict_keys, warnings_for
 from highbeam.evaluation.protocol import Protocol, figures_of, spec_of
 from highbeam.evaluation.results import Comparison, Interval, Results, Row, SetInfo, SubjectInfo
 from highbeam.evaluation.runner import Evaluation
 from highbeam.evaluation.statistics import interval, sign_flip
+from highbeam.evaluation.timing import Timed
 
 __all__ = ["summarise"]
 
@@ -23,7 +25,7 @@ def summarise(
     rows: Sequence[Row],
     *,
     machine: Mapping[str, Any],
-    seconds: Mapping[str, tuple[float, float]] | None = None,
+    seconds: Mapping[str, Timed] | None = None,
 ) -> Results:
     """Bring rows together: means with intervals, comparisons of every two subjects, and warnings.
 
@@ -31,10 +33,10 @@ def summarise(
         evaluation: what the rows are of.
         rows: of :meth:`Evaluation.rows`.
         machine: what they were made with.
-        seconds: for each subject, those of a frame, and over the reference's.
+        seconds: what each subject takes for a frame.
     """
     timed = seconds or {}
-    infos = [SubjectInfo(**(asdict(subject.info) | _times(timed.get(subject.name)))) for subject in evaluation.subjects]
+    infos = [replace(subject.info, **_times(timed.get(subject.name))) for subject in evaluation.subjects]
     by_set = {found.name: [row for row in rows if row.set == found.name] for found in evaluation.sets}
     sets = [_set_info(evaluation, found, infos, by_set[found.name]) for found in evaluation.sets]
     return Results(
@@ -50,11 +52,14 @@ def summarise(
             for found in evaluation.sets
             for comparison in _comparisons(found, by_set[found.name], infos, evaluation.protocol)
         ),
+        passed_over=dict(evaluation.passed_over),
         warnings=(
             *warnings_for(evaluation.sets, infos),
             *_unmeasured(by_set),
-            *_unknown_scenes(evaluation),
+            *_without_scenes(evaluation),
             *_counted(sets),
+            *_unlike(by_set),
+            *_passed_over(evaluation.passed_over),
         ),
     )
 
@@ -74,6 +79,9 @@ def _set_means(
     strict, figures = strict_keys(found, infos), figures_of(evaluation.protocol, found.kind)
     wanted = found.layout and (strict != every or protocol.strict)  # of a plain folder no scene is known
     subsets = {"all": every} | ({"strict": strict} if wanted else {})
+    common = common_cases(rows)
+    if common != {row.case for row in rows}:
+        subsets["common"] = common
     return {
         info.name: {
             subset: _means([row for row in rows if row.subject == info.name and row.case in keys], figures, protocol)
@@ -83,8 +91,8 @@ def _set_means(
     }
 
 
-def _times(found: tuple[float, float] | None) -> dict[str, float]:
-    return {} if found is None else {"seconds": found[0], "ratio": found[1]}
+def _times(found: Timed | None) -> dict[str, Any]:
+    return {} if found is None else found._asdict()
 
 
 def _counted(sets: Sequence[SetInfo]) -> list[str]:
@@ -105,7 +113,21 @@ def _unmeasured(by_set: Mapping[str, Sequence[Row]]) -> list[str]:
     ]
 
 
-def _unknown_scenes(evaluation: Evaluation) -> list[str]:
+def _unlike(by_set: Mapping[str, Sequence[Row]]) -> list[str]:
+    return [
+        f"{name}: its subjects have figures of different pictures, {len(common_cases(rows))} of them of all; compare"
+        " means over these alone"
+        for name, rows in by_set.items()
+        if common_cases(rows) != {row.case for row in rows}
+    ]
+
+
+def _passed_over(found: Mapping[str, int]) -> list[str]:
+    told = "; ".join(f"{count} {what}" for what, count in found.items())
+    return [f"passed over, since nothing here measures them: {told}"] if found else []
+
+
+def _without_scenes(evaluation: Evaluation) -> list[str]:
     return [
         f"{found.name}: no scene of it is known, so there is no strict subset; name it as LAYOUT:ROOT if it is one"
         for found in evaluation.sets

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from highbeam.evaluation.likeness import cases_of
 from highbeam.evaluation.report_words import Figure, decimals, figure_of
 from highbeam.evaluation.results import Comparison, Interval, Results, SetInfo, SubjectInfo
 from highbeam.evaluation.verdicts import LEAST_PICTURES, is_told, winner
@@ -52,16 +53,20 @@ def _set(results: Results, found: SetInfo) -> str:
     parts = [f"{found.name}: {found.count} {_NOUNS[found.kind]}, SHA-256 {found.sha256}"]
     for subset in subsets:
         rows = {name: kept[subset] for name, kept in means.items() if subset in kept}
-        if subset == "strict":
-            count = max((mean.count + mean.undefined for kept in rows.values() for mean in kept.values()), default=0)
-            parts.append(f"strict subset: the {count} whose scenes nothing measured here was trained on")
-        parts.append(_means(rows))
+        count = len(cases_of(results, found, subset))
+        if subset != "all":
+            parts.append(f"{subset} subset: the {count} {_SUBSETS[subset]}")
+        parts.append(_means(rows, count))
     parts.append("\n".join(map(verdict, _first_figure(results, found.name))))
     if found.missing:
         parts.append(f"left out: {len(found.missing)}\n" + "\n".join(f"  {k}: {v}" for k, v in found.missing.items()))
     return "\n\n".join(part for part in parts if part)
 
 
+_SUBSETS = {
+    "strict": "whose scenes nothing measured here was trained on",
+    "common": "that every subject has, over which alone their means compare",
+}
 _NOUNS = {"pairs": "pairs", "outputs": "references", "pictures": "pictures", "clips": "clips"}
 
 
@@ -70,11 +75,15 @@ def _first_figure(results: Results, name: str) -> Iterable[Comparison]:
     return [row for row in own if row.figure == own[0].figure]
 
 
-def _means(rows: Mapping[str, Mapping[str, Interval]]) -> str:
+def _means(rows: Mapping[str, Mapping[str, Interval]], count: int) -> str:
+    """Lay out means; a subject of fewer pictures than ``count`` says of how many."""
     figures = list(dict.fromkeys(figure for kept in rows.values() for figure in kept))
     places = {figure: decimals(kept[figure].mean for kept in rows.values()) for figure in figures}
     lines = [["", *(_heading(figure_of(figure)) for figure in figures)]]
-    lines += [[name, *(_cell(kept[figure], places[figure]) for figure in figures)] for name, kept in rows.items()]
+    for name, kept in rows.items():
+        own = max((mean.count + mean.undefined for mean in kept.values()), default=0)
+        label = name if own == count else f"{name} ({own} of {count})"
+        lines.append([label, *(_cell(kept[figure], places[figure]) for figure in figures)])
     return aligned(lines)
 
 
@@ -87,6 +96,8 @@ def _cell(mean: Interval, places: int) -> str:
     if math.isnan(mean.mean):
         return "-"
     told = f"{mean.mean:.{places}f}"
+    if math.isinf(mean.mean) and not math.isnan(mean.median):
+        told += f" (median {mean.median:.{places}f})"
     if not math.isnan(mean.low):
         told += f" [{mean.low:.{places}f}, {mean.high:.{places}f}]"
     return told + (f" of {mean.count}" if mean.undefined else "")
@@ -96,9 +107,17 @@ def _times(results: Results) -> str:
     timed = [subject for subject in results.subjects if subject.seconds is not None]
     if not timed:
         return ""
-    lines = [["one frame of 1280x720", "ms", "times OpenCV CLAHE"]]
-    lines += [[subject.name, f"{1000 * (subject.seconds or 0):.1f}", f"{subject.ratio or 0:.1f}"] for subject in timed]
+    lines = [["one frame of 1280x720", "ms [quartiles]", "times OpenCV CLAHE"]]
+    lines += [[subject.name, _milliseconds(subject), f"{subject.ratio or 0:.1f}"] for subject in timed]
     return aligned(lines)
+
+
+def _milliseconds(subject: SubjectInfo) -> str:
+    told = f"{1000 * (subject.seconds or 0):.1f}"
+    if subject.quartiles is None:
+        return told
+    low, high = (1000 * second for second in subject.quartiles)
+    return f"{told} [{low:.1f}, {high:.1f}]"
 
 
 def _subject(subject: SubjectInfo) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -9,9 +12,9 @@ from highbeam.evaluation.loading import load_dark
 from highbeam.evaluation.runner import Evaluation
 from highbeam.machine import usable_cpus
 from highbeam.sheets import to_bytes
-from highbeam.turns import ratios
+from highbeam.turns import REFERENCE, turns
 
-__all__ = ["SIZE", "time_subjects"]
+__all__ = ["SIZE", "Timed", "time_subjects"]
 
 SIZE = (1280, 720)
 """Width and height, pixels."""
@@ -19,11 +22,25 @@ SIZE = (1280, 720)
 _ROUNDS = 5
 
 
-def time_subjects(evaluation: Evaluation) -> dict[str, tuple[float, float]]:
+class Timed(NamedTuple):
+    """How long a frame takes.
+
+    Attributes:
+        seconds: the median of the repeats.
+        ratio: over the median of OpenCV's CLAHE in the same run.
+        quartiles: the first and the third, seconds.
+    """
+
+    seconds: float
+    ratio: float
+    quartiles: tuple[float, float]
+
+
+def time_subjects(evaluation: Evaluation) -> dict[str, Timed]:
     """Time what enhances here, but the input, on the first picture that there is, brought to 1280x720.
 
     Returns:
-        For each its seconds, the median of five, and their ratio to those of OpenCV's CLAHE in the same run.
+        For each its times in five turns with OpenCV's CLAHE.
 
     Raises:
         PictureError: that picture cannot be read.
@@ -41,7 +58,13 @@ def time_subjects(evaluation: Evaluation) -> dict[str, tuple[float, float]]:
     before = cv2.getNumThreads()
     cv2.setNumThreads(usable_cpus())
     try:
-        found = ratios(methods, frame, _ROUNDS)
+        found = turns(methods, frame, _ROUNDS)
     finally:
         cv2.setNumThreads(before)
-    return {name: (found[name][0] / 1e3, found[name][1]) for name in methods}
+    middle = float(np.median(found[REFERENCE]))
+    return {name: _timed(found[name], middle) for name in methods}
+
+
+def _timed(seconds: Sequence[float], reference: float) -> Timed:
+    low, median, high = np.percentile(seconds, [25.0, 50.0, 75.0]).tolist()
+    return Timed(median, median / reference, (low, high))

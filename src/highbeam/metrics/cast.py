@@ -32,14 +32,14 @@ def grey_cast(output: Pixels, source: Pixels) -> float:
     input is then lit up to the luminance of the output's block, so that a gain moves nothing, and the mean over nearly
     grey blocks is taken of the difference in (a*, b*) of CIELAB. Nearly grey is a chroma of at most 10 where the block
     is lit to L* = 50. Left out are blocks of luminance below 0.003 in the input, and of a channel above 0.9 in the
-    output.
+    output. The definition is this project's own; CIELAB is that of ISO/CIE 11664-4:2019.
 
     Args:
         output: what was made of ``source``: ``(H, W, 3)``, read as sRGB.
         source: the dark input, of the same shape and dtype.
 
     Returns:
-        The length of the mean vector in units of CIELAB, 0 and up. NaN where no block qualifies.
+        CIELAB units, from 0 to infinity, lower is better: the length of the mean vector. NaN where no block qualifies.
 
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype, or a side below 8 pixels.
@@ -66,13 +66,14 @@ def signal_hue_shift(output: Pixels, source: Pixels) -> float:
     Such pixels have, in the input, a largest channel of at least half of white and a smallest one of at most half of
     the largest. The value is the mean over them of the absolute difference in the hue angle of CIELAB. A pixel of
     chroma below 5 in the output has lost its hue and counts as 90 degrees, as far as a random hue is in the mean.
+    The definition is this project's own; CIELAB is that of ISO/CIE 11664-4:2019.
 
     Args:
         output: what was made of ``source``: ``(H, W, 3)``, read as sRGB.
         source: the dark input, of the same shape and dtype.
 
     Returns:
-        Degrees in [0, 180]. NaN where no pixel of the input qualifies.
+        Degrees, from 0 to 180, lower is better. NaN where no pixel of the input qualifies.
 
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype.

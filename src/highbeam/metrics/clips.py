@@ -47,7 +47,7 @@ def flicker(outputs: Sequence[Pixels], sources: Sequence[Pixels]) -> float:
         sources: the dark input, as many frames of the same shape and dtype.
 
     Returns:
-        Percent of the clip's mean luma, 0 and up.
+        % of mean luma, that of the clip, from 0 to infinity, lower is better.
 
     Raises:
         MetricError: clips of different length, or too short ones.
@@ -72,7 +72,7 @@ def flicker_ratio(outputs: Sequence[Pixels], sources: Sequence[Pixels]) -> float
         sources: the dark input, as many frames of the same shape and dtype.
 
     Returns:
-        A ratio, above 0; 1 where the output is as steady as the input.
+        A pure number, from 0 to infinity, lower is better; 1 where the output is as steady as the input.
 
     Raises:
         MetricError: clips of different length, or too short ones.
@@ -99,7 +99,7 @@ def warping_error(outputs: Sequence[Pixels], sources: Sequence[Pixels]) -> float
         sources: the dark input, as many frames of the same shape and dtype.
 
     Returns:
-        Percent of the clip's mean luma, 0 and up. NaN where no motion could be followed.
+        % of mean luma, that of the clip, from 0 to infinity, lower is better. NaN where no motion could be followed.
 
     Raises:
         MetricError: clips of different length, or too short ones.
@@ -111,8 +111,15 @@ def warping_error(outputs: Sequence[Pixels], sources: Sequence[Pixels]) -> float
 def warping_error_ratio(outputs: Sequence[Pixels], sources: Sequence[Pixels]) -> float:
     """:func:`warping_error` of the output over that of the input, 0.1 percent added to both.
 
+    After Lai, Huang, Wang, Shechtman, Yumer, Yang 2018; the ratio is this project's own.
+
+    Args:
+        outputs: frames that were made of ``sources``, at least two of them.
+        sources: the dark input, as many frames of the same shape and dtype.
+
     Returns:
-        A ratio, above 0; 1 where the output is as steady as the input. NaN where no motion could be followed.
+        A pure number, from 0 to infinity, lower is better; 1 where the output is as steady as the input. NaN where no
+        motion could be followed.
 
     Raises:
         MetricError: as for :func:`warping_error`.

@@ -27,7 +27,7 @@ def ciede2000(pixels: Pixels, reference: Pixels) -> float:
     k_L = k_C = k_H = 1. Pixels are read as sRGB, white D65, and not smoothed for a viewing distance.
 
     Returns:
-        Units of Delta E_00, 0 and up; about 1 can just be seen side by side.
+        Delta E_00, from 0 to infinity, lower is better; about 1 can just be seen side by side.
 
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype.
@@ -36,7 +36,16 @@ def ciede2000(pixels: Pixels, reference: Pixels) -> float:
 
 
 def ciede2000_p95(pixels: Pixels, reference: Pixels) -> float:
-    """Colour difference that 95 % of the pixels stay below, interpolated linearly; else as :func:`ciede2000`."""
+    """Colour difference that 95 % of the pixels stay below, interpolated linearly; else as :func:`ciede2000`.
+
+    Sharma, Wu, Dalal 2005, eq. 2 to 22.
+
+    Returns:
+        Delta E_00, from 0 to infinity, lower is better.
+
+    Raises:
+        ArrayError: as for :func:`ciede2000`.
+    """
     return float(np.percentile(_map(pixels, reference), 95.0))
 
 

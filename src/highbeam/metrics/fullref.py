@@ -29,8 +29,10 @@ _MULTISCALE_SIDE = (_WINDOW - 1) * 2 ** (len(_SCALES) - 1) + 1
 def psnr(pixels: Pixels, reference: Pixels) -> float:
     """Peak signal-to-noise ratio, 10 log10(L^2 / MSE), the mean squared error taken over all pixels and channels.
 
+    That is its definition; no paper is followed.
+
     Returns:
-        Decibels; infinity where the two are equal.
+        dB, from 0 to infinity, higher is better; infinity where the two are equal.
 
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype.
@@ -43,9 +45,16 @@ def psnr(pixels: Pixels, reference: Pixels) -> float:
 
 
 def psnr_y(pixels: Pixels, reference: Pixels) -> float:
-    """Peak signal-to-noise ratio of the luma Y' of BT.601 over its full range; else as :func:`psnr`.
+    """Peak signal-to-noise ratio, 10 log10(L^2 / MSE), of the luma Y' over its full range; else as :func:`psnr`.
 
-    Figures made with the studio range of 16 to 235, as MATLAB's ``rgb2ycbcr`` has it, are 1.3 dB higher.
+    Luma is that of ITU-R BT.601-7, section 2.5.1. Figures made with the studio range of 16 to 235, as MATLAB's
+    ``rgb2ycbcr`` has it, are 1.3 dB higher.
+
+    Returns:
+        dB, from 0 to infinity, higher is better; infinity where the luma of the two is equal.
+
+    Raises:
+        ArrayError: as for :func:`psnr`.
     """
     check_pair(pixels, reference)
     return _decibels(luma(pixels), luma(reference))
@@ -67,7 +76,7 @@ def ssim(pixels: Pixels, reference: Pixels) -> float:
     TIP 13(4), 2004, eq. 13 with the moments of eq. 14 to 16.
 
     Returns:
-        At most 1, which only equal pictures reach.
+        A pure number, from -1 to 1, higher is better; only equal pictures reach 1.
 
     Raises:
         ArrayError: as for :func:`psnr`, or a side shorter than the window.
@@ -78,7 +87,16 @@ def ssim(pixels: Pixels, reference: Pixels) -> float:
 
 
 def ssim_y(pixels: Pixels, reference: Pixels) -> float:
-    """Structural similarity of the luma Y' of BT.601, as the paper has it; else as :func:`ssim`."""
+    """Structural similarity of the luma Y' of ITU-R BT.601-7, section 2.5.1, as the paper has it; else as :func:`ssim`.
+
+    Wang, Bovik, Sheikh, Simoncelli 2004, eq. 13.
+
+    Returns:
+        A pure number, from -1 to 1, higher is better; 1 where the luma of the two is equal.
+
+    Raises:
+        ArrayError: as for :func:`ssim`.
+    """
     check_pair(pixels, reference)
     check_sides(pixels, _WINDOW, "SSIM")
     return _means(luma(pixels), luma(reference))[0]
@@ -94,7 +112,7 @@ def ms_ssim(pixels: Pixels, reference: Pixels) -> float:
     product of both. A mean below 0, which has no real power, counts as 0.
 
     Returns:
-        In [0, 1]; 1 is reached only by equal pictures.
+        A pure number, from 0 to 1, higher is better; only equal pictures reach 1.
 
     Raises:
         ArrayError: as for :func:`psnr`, or a side below 161 pixels, so that the window does not fit the coarsest scale.

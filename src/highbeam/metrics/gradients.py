@@ -23,7 +23,8 @@ def gmsd(pixels: Pixels, reference: Pixels) -> float:
     same edge around both.
 
     Returns:
-        The standard deviation over the picture of a similarity in (0, 1]: 0 to 0.5; 0 for equal pictures.
+        A pure number, from 0 to 0.5, lower is better: the standard deviation over the picture of a similarity in
+        (0, 1]; 0 for equal pictures.
 
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype, or a side below 6 pixels.

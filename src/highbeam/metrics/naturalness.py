@@ -84,7 +84,8 @@ def niqe(pixels: Pixels, model: Model | None = None) -> float:
     """Natural image quality evaluator: the distance of the picture's patches from those of sharp pictures by day.
 
     sqrt((m1 - m2)^T ((S1 + S2) / 2)^-1 (m1 - m2)), m and S being mean and covariance of 36 features of patches
-    of 96 x 96 pixels of luma; a patch too flat to have all of them is left out.
+    of 96 x 96 pixels of luma; a patch too flat to have all of them is left out: A. Mittal, R. Soundararajan,
+    A. C. Bovik, "Making a 'completely blind' image quality analyzer", IEEE SPL 20(3), 2013.
 
     Args:
         pixels: ``(H, W, 3)``; what is left over beside whole patches, at right and below, is not looked at.
@@ -92,7 +93,7 @@ def niqe(pixels: Pixels, model: Model | None = None) -> float:
             also those published with the authors' model, do not compare.
 
     Returns:
-        A distance without a unit, 0 and up, lower is better. NaN where less than two patches are left.
+        A pure number, from 0 to infinity, lower is better: a distance. NaN where less than two patches are left.
 
     Raises:
         ArrayError: an array that no method takes, or one that holds less than two patches.

@@ -29,14 +29,16 @@ def highlight_growth(output: Pixels, source: Pixels) -> float:
     """Area of what is nearly white after enhancement, over the area before.
 
     Nearly white is luma Y' (BT.601) of at least 0.9 of white. To both areas a ten-thousandth of the picture is added,
-    so that the ratio is defined where nothing was nearly white before: there, 1 % of the picture counts as 101.
+    so that the ratio is defined where nothing was nearly white before: there, 1 % of the picture counts as 101. The
+    definition is this project's own.
 
     Args:
         output: what was made of ``source``: ``(H, W, 3)``.
         source: the dark input, of the same shape and dtype.
 
     Returns:
-        A ratio: 1 where lamps and headlights keep their size, 1e-4 to 10001.
+        A pure number, from 0 to infinity, lower is better: 1 where lamps and headlights keep their size; between
+        1e-4 and 10001 by what is added.
 
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype.
@@ -55,14 +57,15 @@ def noise_amplification(output: Pixels, source: Pixels) -> float:
     blocks of mean luma below 0.02 or above 0.8 in the input or above 0.95 in the output. The value is the ratio of the
     medians, each no less than what rounding to 8 bits leaves, 1 / (255 sqrt(12)).
 
-    The ratio rises with brightness: a gain of 4 without any denoising gives 4. See :func:`noise_level`.
+    The ratio rises with brightness: a gain of 4 without any denoising gives 4. See :func:`noise_level`. The definition
+    is this project's own.
 
     Args:
         output: what was made of ``source``: ``(H, W, 3)``.
         source: the dark input, of the same shape and dtype.
 
     Returns:
-        A ratio, above 0; 1 where noise stays as it is. NaN where no block qualifies.
+        A pure number, from 0 to infinity, lower is better; 1 where noise stays as it is. NaN where no block qualifies.
 
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype, or a side below 16 pixels.
@@ -78,10 +81,14 @@ def noise_level(output: Pixels, source: Pixels) -> float:
     """Noise in flat blocks of the output, each brought to mid-grey by a gain, so that bright and dark outputs compare.
 
     The median over the blocks of 50 % times noise over mean, both of luma; blocks and noise as in
-    :func:`noise_amplification`. A method that only multiplies leaves it as it is.
+    :func:`noise_amplification`. A method that only multiplies leaves it as it is. The definition is this project's own.
+
+    Args:
+        output: what was made of ``source``: ``(H, W, 3)``.
+        source: the dark input, of the same shape and dtype.
 
     Returns:
-        Percent of white, 0 and up. NaN where no block qualifies.
+        % of white, from 0 to infinity, lower is better. NaN where no block qualifies.
 
     Raises:
         ArrayError: as for :func:`noise_amplification`.
@@ -136,7 +143,8 @@ def blockiness(output: Pixels, source: Pixels) -> float:
         source: the dark input, of the same shape and dtype.
 
     Returns:
-        A ratio, above 0: about 1 without a grid. NaN where nothing is dark on both sides of a border.
+        A pure number, from 0 to infinity, lower is better: about 1 without a grid. NaN where nothing is dark on both
+        sides of a border.
 
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype, or a side below 16 pixels.

@@ -32,7 +32,8 @@ def loe(output: Pixels, source: Pixels) -> float:
         source: the dark input, of the same shape and dtype.
 
     Returns:
-        Places, from 0 for a kept order up to less than their number: 50 x 89 for 1280 x 720.
+        Places, from 0 to infinity, lower is better: 0 for a kept order, and always less than their number, which is
+        50 x 89 for 1280 x 720.
 
     Raises:
         ArrayError: arrays that no method takes, or two that differ in shape or dtype.

@@ -19,6 +19,7 @@ from highbeam.evaluation.perception.agreement import (
 )
 from highbeam.evaluation.perception.fitting import ClassMap
 from highbeam.evaluation.results import Interval
+from highbeam.evaluation.verdicts import LEAST_PICTURES
 
 MAPS = arrays(np.int32, (3, 2, 4, 5), elements=st.integers(0, 3))
 
@@ -122,3 +123,9 @@ def test_intervals_leave_out_what_is_not_defined() -> None:
 )
 def test_words(low: float, high: float, word: str) -> None:
     assert word_for(Interval(0.0, low, high, 9)) == word
+
+
+def test_words_take_as_many_pictures_as_comparisons_do() -> None:
+    assert word_for(Interval(0.3, 0.1, 0.5, LEAST_PICTURES)) == "helps"
+    for low, high in ((0.1, 0.5), (-0.5, -0.1), (-0.1, 0.1)):
+        assert word_for(Interval(0.0, low, high, LEAST_PICTURES - 1, 20)) == "cannot be told"

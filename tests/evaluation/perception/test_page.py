@@ -68,7 +68,7 @@ def test_the_first_snippet_runs(tmp_path: Path) -> None:
     (code,) = snippets(PAGE, "py")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "segmenter.onnx: segmentation (logits-nchw) on 4 pictures" in done.stdout
+    assert "segmenter.onnx: segmentation (logits-nchw) on 6 pictures" in done.stdout
 
 
 def test_the_adapter_of_ones_own_is_found_in_an_installed_package(

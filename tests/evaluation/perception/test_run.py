@@ -107,6 +107,44 @@ def test_segmentation_that_brightness_does_not_matter_to(segmenter: PerceptionNe
         assert verdict.word == word_for(verdict.difference)
 
 
+@pytest.mark.parametrize(
+    ("count", "word", "worse"), [(5, "cannot be told", ()), (6, "makes it worse", ("red", "green"))]
+)
+def test_few_pictures_are_no_verdict(
+    segmenter: PerceptionNetwork, count: int, word: str, worse: tuple[str, ...]
+) -> None:
+    swap = {"swap": lambda dark: np.ascontiguousarray(dark[..., [1, 0, 2]])}
+    found = perceive(list(pairs())[:count], swap, segmenter, resamples=200)
+    assert (found.verdicts[0].word, found.verdicts[0].worse_classes) == (word, worse)
+    assert any("a verdict takes 6 pictures" in note for note in found.notes) == (count < 6)
+
+
+def test_a_class_that_few_pictures_have_is_not_called_worse(segmenter: PerceptionNetwork) -> None:
+    red = np.zeros((32, 32, 3), np.uint8)
+    red[..., 0] = 200
+    both = red.copy()
+    both[:16] = (0, 200, 0)
+    kept = [(f"{number}", day, day) for number, day in enumerate([both] * 2 + [red] * 6)]
+    blue = {"blue": lambda dark: np.where(dark == 200, np.uint8(0), dark) + np.array([0, 0, 200], np.uint8)}
+    (verdict,) = perceive(kept, blue, segmenter, resamples=200).verdicts
+    assert (verdict.word, verdict.worse_classes) == ("makes it worse", ("red",))
+
+
+def test_every_switch_of_a_network_is_said(masker: PerceptionNetwork, detector: PerceptionNetwork) -> None:
+    found = perceive(list(pairs())[:2], {}, masker, resamples=200, seed=3)
+    told = found.protocol()
+    assert told["SHA-256 of the network"] == masker.sha256
+    assert told["interval"] == "percentile bootstrap over pictures, 95%, 200 resamples, seed 3"
+    assert {"stride", "resize", "scale", "mean", "std", "confidence", "adapter", "outputs"} <= told.keys()
+    for name, value in told.items():
+        assert f"  {name} " in found.table()
+        assert str(value) in found.table() or isinstance(value, list | tuple)
+    assert found.plain()["protocol"]["mean"] == [0.0, 0.0, 0.0]
+    boxes = detector.settings()
+    assert boxes["non-maximum suppression"] == "overlaps above 0.7, class by class"
+    assert (boxes["confidence"], boxes["stride"], boxes["scale"]) == (0.25, 8, "1/255")
+
+
 def test_figures_are_of_the_set_and_pictures_of_each(segmenter: PerceptionNetwork) -> None:
     """Two pictures of different make-up: the set's IoU is not the mean of theirs."""
     one = np.zeros((32, 32, 3), np.uint8)

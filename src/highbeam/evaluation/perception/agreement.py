@@ -19,6 +19,7 @@ from highbeam.errors import EvaluationError
 from highbeam.evaluation.perception.config import Task
 from highbeam.evaluation.perception.fitting import ClassMap
 from highbeam.evaluation.results import Interval
+from highbeam.evaluation.verdicts import LEAST_PICTURES
 
 __all__ = [
     "FIGURES",
@@ -185,8 +186,8 @@ def interval(value: float, sampled: Double, pictures: int, undefined: int = 0) -
 
 
 def word_for(difference: Interval) -> Word:
-    """Say what a difference means, better being above 0."""
-    if np.isnan(difference.low):
+    """Say what a difference means, better being above 0; of fewer than six pictures with something to find, nothing."""
+    if np.isnan(difference.low) or difference.count < LEAST_PICTURES:
         return "cannot be told"
     if difference.low > 0:
         return "helps"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -46,7 +46,8 @@ class Verdict:
         subject: name of it.
         figure: what it is judged by.
         difference: the subject minus the dark input, on the same pictures; ``mean`` is the difference on the set.
-        word: what the interval says: all of it above 0 helps, all of it below 0 makes it worse.
+        word: what the interval says: all of it above 0 helps, all of it below 0 makes it worse; with fewer than six
+            pictures, nothing.
         worse_classes: names of the classes that it makes worse, whatever the word.
     """
 
@@ -83,6 +84,7 @@ class Perception:
         notes: what a reader has to know before believing a figure.
         resamples: of the bootstrap.
         seed: of it.
+        settings: how the network was fed and read, every switch, by name.
     """
 
     network: str
@@ -99,6 +101,7 @@ class Perception:
     notes: tuple[str, ...]
     resamples: int
     seed: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def table(self) -> str:
         """Lay everything but single pictures out as text for a terminal."""
@@ -108,7 +111,7 @@ class Perception:
         blocks = [head + _columns([["", *(_WORDS[figure] for figure in names)], *rows])]
         if len(self.classes) > 1:
             blocks.append(self._class_lines())
-        blocks += [[str(verdict) for verdict in self.verdicts], [f"note: {note}" for note in self.notes]]
+        blocks += [[str(verdict) for verdict in self.verdicts], [f"note: {note}" for note in self.notes], self._facts()]
         return "\n\n".join("\n".join(block) for block in blocks if block)
 
     def _class_lines(self) -> list[str]:
@@ -119,10 +122,26 @@ class Perception:
         ]
         return _columns([head, *rows])
 
+    def protocol(self) -> dict[str, Any]:
+        """Say every switch that the figures depend on, by name."""
+        interval = f"percentile bootstrap over pictures, 95%, {self.resamples} resamples, seed {self.seed}"
+        told = {"network": self.network, "SHA-256 of the network": self.sha256, "task": self.task}
+        return {**told, "adapter": self.adapter, "truth": self.truth, **self.settings, "interval": interval}
+
+    def _facts(self) -> list[str]:
+        facts = {name: _told(value) for name, value in self.protocol().items()}
+        width = max(map(len, facts))
+        return ["perception protocol", *(f"  {name.ljust(width)}  {value}" for name, value in facts.items())]
+
     def plain(self) -> dict[str, Any]:
         """Return all of it as JSON takes it; None where a figure is not defined."""
-        plain: dict[str, Any] = _without_nan(asdict(self))
+        plain: dict[str, Any] = _without_nan(asdict(self) | {"protocol": self.protocol()})
+        del plain["settings"]  # they are in the protocol
         return plain
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _number(value: float, sign: str = "") -> str:

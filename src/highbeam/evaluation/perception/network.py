@@ -96,6 +96,34 @@ class PerceptionNetwork:
             told = f"fails on what the network gives ({type(error).__name__}: {_line(error)}); choose another adapter"
             raise EvaluationError(f"{self.path}: adapter {self.adapter}: {told}") from error
 
+    def settings(self) -> dict[str, Any]:
+        """Say how it is fed and read, every switch, with what stands for those that were left open."""
+        config, fixed = self.config, self._input.size
+        scale = config.scale if config.scale is not None else "1" if self._input.dtype == "uint8" else "1/255"
+        said = {
+            "input (height x width)": f"{fixed[0]} x {fixed[1]}" if fixed else "the picture's",
+            "stride": "of no account: the size is fixed" if fixed else config.stride,
+            "resize": config.resize,
+            "input": f"{self._input.layout}, {config.channels}, {self._input.dtype}",
+            "scale": scale,
+            "mean": config.mean,
+            "std": config.std,
+            "outputs": self._names,
+            "classes": self.classes or "numbers",
+            "label left out": "none" if config.ignored is None else config.ignored,
+        }
+        return said | self._scores()
+
+    def _scores(self) -> dict[str, Any]:
+        config = self.config
+        if config.task == "segmentation":
+            return {"confidence": "none: the best class wins"}
+        if config.task == "mask":
+            return {"confidence": config.found_from}
+        said = {"confidence": config.found_from, "least score read": config.floor, "boxes kept": config.most}
+        suppressed = f"overlaps above {config.nms_iou}, class by class" if self._adapter.nms else "none"
+        return said | {"non-maximum suppression": suppressed, "box units": config.box_units}
+
     def _run(self, fed: NDArray[Any]) -> list[NDArray[Any]]:
         try:
             out = self._session.run(self._names, {self._input.name: fed})

@@ -29,6 +29,7 @@ from highbeam.evaluation.perception.findings import ClassRow, Perception, Verdic
 from highbeam.evaluation.perception.labels import Labels
 from highbeam.evaluation.perception.network import PerceptionNetwork, Seen
 from highbeam.evaluation.results import Interval
+from highbeam.evaluation.verdicts import LEAST_PICTURES
 from highbeam.methods.base import Pixels
 
 __all__ = ["Pair", "Subject", "perceive"]
@@ -41,6 +42,7 @@ _Shown: TypeAlias = Callable[[str, Pixels], Pixels]
 
 _OWN = "agreement with what the network sees by day is not truth: what it misses or mistakes there counts as right"
 _ALONE = "one picture has no interval; give more"
+_FEW = f"a verdict takes {LEAST_PICTURES} pictures with something to find; of a class, as many that have it"
 _EMPTY = "there is nothing to be found in any of the pictures, so nothing can be told"
 _PARTLY = "only some pictures have a reference, so that it is no subject"
 
@@ -248,6 +250,7 @@ def _conclude(
         notes=_notes(tally, labels, empty=not rows),
         resamples=resamples,
         seed=seed,
+        settings=network.settings(),
     )
 
 
@@ -292,6 +295,7 @@ def _notes(tally: _Tally, labels: Labels | None, *, empty: bool) -> tuple[str, .
         _OWN: labels is None,
         _PARTLY: 0 < tally.references < len(tally.keys),
         _ALONE: len(tally.keys) == 1,
+        _FEW: len(tally.keys) < LEAST_PICTURES,
         _EMPTY: empty,
     }
     return (*(labels.notes if labels else ()), *(note for note, holds in said.items() if holds))
