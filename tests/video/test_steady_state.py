@@ -30,9 +30,9 @@ def followed(measured: NDArray[np.floating[Any]], number: Held | None = None) ->
 def test_nothing_is_held_at_first() -> None:
     number = held()
     assert number.value is None
-    assert number.rate == 1.0
+    assert number.rate() == 1.0
     np.testing.assert_array_equal(number.record(np.array([3.0, -1.0])), [3.0, -1.0])
-    assert number.rate == pytest.approx(FOLLOW)
+    assert number.rate() == pytest.approx(FOLLOW)
 
 
 @given(value=arrays(np.float64, st.integers(1, 9), elements=st.floats(-1e6, 1e6)), count=st.integers(1, 30))
@@ -56,7 +56,7 @@ def test_the_rate_stays_between_follow_and_one(values: list[float]) -> None:
     number = held()
     for value in values:
         number.record(np.array([value]))
-        assert FOLLOW <= number.rate <= 1.0
+        assert FOLLOW <= number.rate() <= 1.0
 
 
 @given(values=st.lists(st.floats(-3.0, 3.0), min_size=2, max_size=30))
@@ -109,7 +109,7 @@ def test_long_vectors_are_held_as_one() -> None:
     number.record(scene)
     for _ in range(30):
         number.record(scene * (1.0 + 0.005 * rng.standard_normal(500)))
-        assert number.rate == pytest.approx(FOLLOW), "noise"
+        assert number.rate() == pytest.approx(FOLLOW), "noise"
     other = 1.2 * scene
     for _ in range(4):
         number.record(other)
@@ -123,7 +123,7 @@ def test_another_shape_starts_anew() -> None:
     number.record(np.array([7.0, 8.0]))
     assert number.value is not None
     np.testing.assert_array_equal(number.value, [7.0, 8.0])
-    assert number.rate == pytest.approx(FOLLOW)
+    assert number.rate() == pytest.approx(FOLLOW)
 
 
 def test_what_is_handed_over_is_not_kept() -> None:
