@@ -22,8 +22,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from highbeam.errors import ArrayError
-from highbeam.methods.base import Float, Pixels, check_pixels, from_unit
+from highbeam.methods.base import Float, Pixels, check_pixels, from_unit, to_unit
 from highbeam.methods.registry import Enhancer
+from highbeam.video.averaging import Averaged
 from highbeam.video.cuts import brighten, brightening, change, explained, expose, light, lit, view
 from highbeam.video.state import Held, HeldStatistics, rise, taken
 
@@ -61,6 +62,9 @@ class SteadyOptions:
     ] = 0.5
     statistics: Annotated[bool, Field(description="hold what the method takes from the whole frame")] = True
     exposure: Annotated[bool, Field(description="hold the camera's exposure")] = True
+    denoise: Annotated[
+        float, Field(ge=0, le=1, description="average the input over time along motion, against noise; 0 is off")
+    ] = 0.0
 
 
 _DEFAULT = SteadyOptions()
@@ -88,6 +92,7 @@ class Steady:
         self._statistics = HeldStatistics(self.options.follow)
         self._exposure = _Exposure(self.options.follow_exposure)
         self._brightness = _Brightness(self.options.follow_exposure)
+        self._averaged = Averaged(self.options.denoise)
 
     def __call__(self, pixels: Pixels) -> Pixels:
         """Enhance the next frame.
@@ -110,12 +115,15 @@ class Steady:
         gain = self._exposure.gain(source, source)
         self._statistics.hurry = max(turned, self._exposure.sure)
         gain = gain if self.options.exposure else 0.0
-        enhanced = self._enhance(self._expose(pixels, gain) if abs(gain) > _UNSEEN else pixels)
+        enhanced = self._enhance(self._prepared(pixels, gain))
         self._source = source
         return enhanced if enhanced.dtype == pixels.dtype else from_unit(enhanced, like=pixels)
 
-    def _expose(self, pixels: Pixels, gain: float) -> Pixels:
-        exposed = expose(pixels, gain)
+    def _prepared(self, pixels: Pixels, gain: float) -> Pixels:
+        """Return the frame as it goes into the method: exposed like those before, and averaged with them if wished."""
+        exposed = expose(pixels, gain) if abs(gain) > _UNSEEN else pixels
+        if self.options.denoise:
+            exposed = self._averaged(to_unit(exposed))
         return exposed if exposed.dtype == pixels.dtype or self._deep else from_unit(exposed, like=pixels)
 
     @cached_property
@@ -149,8 +157,10 @@ class Steady:
         self._kind = kind
         return 0.0
 
-    def _parts(self) -> dict[str, _Level | HeldStatistics]:
-        return {"exposure": self._exposure, "brightness": self._brightness, "statistics": self._statistics}
+    def _parts(self) -> dict[str, _Level | HeldStatistics | Averaged]:
+        """Return what has a state of its own, by name; the average only where one is taken, as it is as large as frames."""
+        held = {"exposure": self._exposure, "brightness": self._brightness, "statistics": self._statistics}
+        return held | ({"average": self._averaged} if self.options.denoise else {})
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that decides what comes next, as arrays, numbers and a word; the options are not in it."""
