@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from highbeam.errors import UsageError
 from highbeam.methods import load
+from highbeam.methods.base import to_unit
 from highbeam.metrics.clips import brightness, flicker_ratio
 from highbeam.scenes import encode, expose, make_scene, render
 from highbeam.video.averaging import Averaged, noise_of, trusted
@@ -114,7 +115,7 @@ def test_noise_is_trusted_and_a_shift_below_it_is_not() -> None:
 def test_a_rendered_drive_gets_clearer() -> None:
     """Where the clean frames are known: by at least one decibel, and no frame gets worse."""
     pairs = driven()
-    outputs = averaged([np.float32(frame) * np.float32(LEVEL) for frame, _ in pairs])
+    outputs = averaged([to_unit(frame) for frame, _ in pairs])
     gains = [
         cv2.PSNR(np.rint(255.0 * output).astype(np.uint8), clean) - cv2.PSNR(frame, clean)
         for output, (frame, clean) in zip(outputs, pairs, strict=True)
@@ -219,7 +220,7 @@ def test_black_stays_black() -> None:
 
 
 def test_an_average_goes_on_where_its_state_was_taken() -> None:
-    frames = [np.float32(frame) * np.float32(LEVEL) for frame, _ in driven(10)]
+    frames = [to_unit(frame) for frame, _ in driven(10)]
     one, other = Averaged(1.0), Averaged(1.0)
     for frame in frames[:6]:
         one(frame)

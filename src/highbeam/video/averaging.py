@@ -4,9 +4,9 @@ A recursive average A of the frames is brought along the motion to the next fram
 
     n <- min(c n, N),    A <- A + (F - A) / (n + 1),    N = k / (1 - k),    k the largest share that is kept
 
-so that noise falls to the share (1 - k) / (1 + k) of its variance where all stands still. The trust c of a place is 1
-where what the frame differs by, over 5 x 5 pixels, is no more than noise makes of it: neither its mean square nor its
-mean. Where it is more, c is 0 and the place is that of the frame alone. So a thing that moves leaves at most what cannot
+so that noise falls to the share (1 - k) / (1 + k) of its variance where all stands still. The trust c of a place is
+1 where what the frame differs by, over 5 x 5 pixels, is no more than noise makes of it: neither its mean square nor
+its mean. Where it is more, c is 0 and the place is that of the frame alone. So a thing that moves leaves at most what cannot
 be told from noise.
 
 The variance of the noise, by channel and level, is the smaller of two: within the frame, by the mask of J. Immerkaer,
@@ -22,6 +22,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from highbeam.errors import UsageError
 from highbeam.methods.base import Float, Values
@@ -145,7 +146,7 @@ def trusted(frame: Float, mean: Float, count: Float, noise: Values) -> Float:
     return np.asarray(cv2.erode(trust, np.ones((_SIDE, _SIDE), np.uint8)), np.float32)
 
 
-def _by_level(level: Float, inside: Float, over: Float) -> Values:
+def _by_level(level: NDArray[np.uint8], inside: Float, over: Float) -> Values:
     """Return 256 variances of one channel, interpolated between bins of the levels' square roots."""
     bins = np.sqrt(level / 256.0) * _BINS
     which, found = bins.astype(np.int64), []
@@ -155,7 +156,7 @@ def _by_level(level: Float, inside: Float, over: Float) -> Values:
     if not found:
         return np.full(256, _FLOOR)
     places, variances = np.array(found).T
-    return np.maximum(np.interp(np.sqrt(np.arange(256) / 256.0) * _BINS, places, variances), _FLOOR)
+    return np.asarray(np.maximum(np.interp(np.sqrt(np.arange(256) / 256.0) * _BINS, places, variances), _FLOOR))
 
 
 def _variance(squares: Float) -> float:
@@ -163,7 +164,7 @@ def _variance(squares: Float) -> float:
     return float(np.mean(np.partition(squares, count - 1)[:count], dtype=np.float64)) / _LEFT
 
 
-def _levels(mean: Float) -> Any:
+def _levels(mean: Float) -> NDArray[np.uint8]:
     return np.rint(255.0 * _box(mean)).astype(np.uint8)
 
 
@@ -172,7 +173,7 @@ def _box(values: Float) -> Float:
 
 
 def _rise(values: Float, low: float, high: float) -> Float:
-    return np.clip((values - low) / (high - low), 0.0, 1.0)
+    return np.asarray(np.clip((values - low) / (high - low), 0.0, 1.0))
 
 
 def _flow(frame: Float, mean: Float) -> Float:
@@ -183,7 +184,7 @@ def _flow(frame: Float, mean: Float) -> Float:
     now, before = (_grey(picture, size) for picture in (frame, mean))
     white = max(float(np.percentile(before, 99.0)), 1.0 / 255.0)
     first, second = (np.rint(np.clip(grey * (255.0 / white), 0.0, 255.0)).astype(np.uint8) for grey in (now, before))
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(first, second, None)  # type: ignore[call-overload]
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(first, second, None)
     ratio = np.array([width / size[0], height / size[1]], np.float32)
     return np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32) * ratio
 
@@ -195,5 +196,5 @@ def _grey(picture: Float, size: tuple[int, int]) -> Float:
 
 def _targets(flow: Float) -> tuple[Float, Float]:
     height, width = flow.shape[:2]
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    return x, flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    return np.asarray(flow[..., 0] + x), np.asarray(flow[..., 1] + y)

@@ -14,9 +14,9 @@ proposed the same year: a single flash is not followed, a change that lasts is f
 held as one, by the root mean square of their errors over 1 + that of x, so that their parts stay together: an absolute
 error for logarithms and shares, a relative one for long vectors of features.
 
-``most`` is 1 for brightness, where a change that lasts is one of light. What methods take from whole frames also changes
-by what passes by, and would jump where it caught up at once: there ``most`` is small, and 1 only where the caller knows
-from the input that the light changes.
+``most`` is 1 for brightness, where a change that lasts is one of light. What methods take from whole frames also
+changes by what passes by, and would jump where it caught up at once: there ``most`` is small, and 1 only where the
+caller knows from the input that the light changes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _AGREES = (0.6, 0.95)
 above 0.6 in one frame of thirty."""
 
 _SMOOTH = 0.35
-"""Largest share of an error that is followed in one frame while the light is steady: half of a change takes two frames."""
+"""Largest share of an error that is followed in a frame while the light is steady; half of it takes two frames."""
 
 _RECENT = 0.4
 _LARGE = (0.5, 1.25)

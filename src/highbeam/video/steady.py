@@ -158,9 +158,10 @@ class Steady:
         return 0.0
 
     def _parts(self) -> dict[str, _Level | HeldStatistics | Averaged]:
-        """Return what has a state of its own, by name; the average only where one is taken, as it is as large as frames."""
-        held = {"exposure": self._exposure, "brightness": self._brightness, "statistics": self._statistics}
-        return held | ({"average": self._averaged} if self.options.denoise else {})
+        """Return what has a state of its own, by name; the average, as large as frames, only where one is taken."""
+        parts: dict[str, _Level | HeldStatistics | Averaged] = {"exposure": self._exposure}
+        parts |= {"brightness": self._brightness, "statistics": self._statistics}
+        return parts | ({"average": self._averaged} if self.options.denoise else {})
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that decides what comes next, as arrays, numbers and a word; the options are not in it."""
