@@ -6,8 +6,8 @@ A recursive average A of the frames is brought along the motion to the next fram
 
 so that noise falls to the share (1 - k) / (1 + k) of its variance where all stands still. The trust c of a place is
 1 where what the frame differs by, over 5 x 5 pixels, is no more than noise makes of it: neither its mean square nor
-its mean. Where it is more, c is 0 and the place is that of the frame alone. So a thing that moves leaves at most what cannot
-be told from noise.
+its mean. Where it is more, c is 0 and the place is that of the frame alone. So a thing that moves leaves at most what
+cannot be told from noise.
 
 The variance of the noise, by channel and level, is the smaller of two: within the frame, by the mask of J. Immerkaer,
 "Fast noise variance estimation", Computer Vision and Image Understanding 64(2), 1996; and over time. Both leave out the
@@ -165,7 +165,7 @@ def _variance(squares: Float) -> float:
 
 
 def _levels(mean: Float) -> NDArray[np.uint8]:
-    return np.rint(255.0 * _box(mean)).astype(np.uint8)
+    return np.asarray(np.rint(255.0 * _box(mean)), np.uint8)
 
 
 def _box(values: Float) -> Float:

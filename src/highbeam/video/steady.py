@@ -1,6 +1,7 @@
 """Steadiness over the frames of a video, for every method: no pumping, no flicker, quick where the scene changes.
 
-Four things, none of which blends frames, so that nothing that moves leaves a trace:
+Four things, none of which blends frames, so that nothing that moves leaves a trace, and a fifth where it is asked for,
+that averages the input along motion where only noise differs (:mod:`highbeam.video.averaging`):
 
 - the camera's exposure is held: where a frame is brighter or darker as a whole than those before, it goes into the
   method as if it had been exposed like them (:mod:`highbeam.video.cuts`);
