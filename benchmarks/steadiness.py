@@ -1,6 +1,6 @@
 """How steady the methods are over the frames of a video, frame by frame and with steadiness, and what it costs.
 
-    python -m benchmarks.steadiness [METHOD...] [--frames 40] [--night CLIP] [--day CLIP...]
+    python -m benchmarks.steadiness [METHOD...] [--frames 40] [--night CLIP] [--day CLIP...] [--denoise SHARE]
 
 Clips: a rendered car that waits by night, and one that drives at 12 m/s and 30 frames a second, each with the sensor's
 noise afresh in every frame, and again with an exposure that hunts by 10 % from frame to frame; the drive by day,
@@ -34,7 +34,7 @@ from highbeam.methods import Enhancer
 from highbeam.metrics.clips import brightness, flicker, flicker_ratio
 from highbeam.metrics.fullref import psnr
 from highbeam.scenes import Time, encode, expose, make_scene, render
-from highbeam.video.steady import Steady
+from highbeam.video.steady import Steady, SteadyOptions
 
 Clip: TypeAlias = list[Bytes]
 Lights: TypeAlias = list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
@@ -86,7 +86,9 @@ def change(clip: Clip) -> float:
     return 100.0 * float(np.mean(np.abs(np.diff(brightness(clip)))))
 
 
-def table(title: str, clip: Clip, methods: Sequence[str], references: Clip | None = None) -> None:
+def table(
+    title: str, clip: Clip, methods: Sequence[str], options: SteadyOptions, references: Clip | None = None
+) -> None:
     """Print a clip's rows."""
     print(f"\n{title}: input changes by {change(clip):.3f} %")
     print(
@@ -95,7 +97,7 @@ def table(title: str, clip: Clip, methods: Sequence[str], references: Clip | Non
     print(f"{'method':18}" + f"{'plain':>11}{'steady':>9}" * (4 if references else 3))
     for name in methods:
         method = highbeam.load(name)
-        plain, steady = through(method, clip), through(Steady(method), clip)
+        plain, steady = through(method, clip), through(Steady(method, options), clip)
         row = f"{name:18}{change(plain):11.3f}{change(steady):9.3f}"
         row += f"{flicker(plain, clip):11.3f}{flicker(steady, clip):9.3f}"
         row += f"{flicker_ratio(plain, clip):11.2f}{flicker_ratio(steady, clip):9.2f}"
@@ -161,21 +163,23 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--night", type=Path)
     parser.add_argument("--day", type=Path, nargs="*", default=[])
+    parser.add_argument("--denoise", type=float, default=0.0)
     words = parser.parse_args()
+    options = SteadyOptions(denoise=words.denoise)
     cv2.setNumThreads(THREADS)
     methods = words.methods or list(highbeam.methods())
     count = words.frames
     night, day = lights(count, "night"), [encode(light) for light in lights(count, "day")]
     held, hunts = [1.0] * count, np.exp(_HUNT * np.random.default_rng(0).standard_normal(count)).tolist()
-    table("waiting", filmed([night[0]] * count, held), methods)
-    table("waiting, exposure hunts", filmed([night[0]] * count, hunts), methods)
-    table("driving", filmed(night, held), methods)
-    table("driving, exposure hunts", filmed(night, hunts), methods)
+    table("waiting", filmed([night[0]] * count, held), methods, options)
+    table("waiting, exposure hunts", filmed([night[0]] * count, hunts), methods, options)
+    table("driving", filmed(night, held), methods, options)
+    table("driving, exposure hunts", filmed(night, hunts), methods, options)
     for title, frames in {"rendered day": day, **{path.name: read(path, count) for path in words.day}}.items():
-        table(f"{title}, darkened", darkened(frames, held[: len(frames)]), methods, frames)
-        table(f"{title}, darkened, exposure hunts", darkened(frames, hunts[: len(frames)]), methods, frames)
+        table(f"{title}, darkened", darkened(frames, held[: len(frames)]), methods, options, frames)
+        table(f"{title}, darkened, exposure hunts", darkened(frames, hunts[: len(frames)]), methods, options, frames)
     if words.night:
-        table(words.night.name, read(words.night, count), methods)
+        table(words.night.name, read(words.night, count), methods, options)
     adaptation(methods, night[0])
 
 

@@ -149,6 +149,28 @@ def test_clips_are_held_steady_unless_told_otherwise(command: Command, tmp_path:
     assert steady < plain / 3
 
 
+def test_noise_is_taken_off_where_it_is_asked_for(command: Command, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    still = picture(7, (64, 48)) * 0.4
+    frames = [np.clip(still + rng.normal(0, 4, still.shape), 0, 255).astype(np.uint8) for _ in range(12)]
+    source = film(tmp_path / "in.mp4", frames)
+    unrest = {}
+    for word in ("0", "1"):
+        out = tmp_path / f"{word}.mp4"
+        words = ["enhance", source, "-o", out, "-m", "gamma", "--crf", "4", "--denoise", word]
+        assert command(*words).code == 0
+        unrest[word] = float(np.mean(np.abs(np.diff(np.array(seen(out)[4:], np.float32), axis=0))))
+    assert unrest["1"] < 0.5 * unrest["0"]
+
+
+def test_noise_of_frames_by_themselves_cannot_be_averaged(command: Command, tmp_path: Path) -> None:
+    source = film(tmp_path / "in.mp4", hunting(2))
+    ended = command("enhance", source, "-o", tmp_path / "out.mp4", "--no-steady", "--denoise", "0.5")
+    assert ended.code == 2
+    assert "--no-steady" in ended.err
+    assert not (tmp_path / "out.mp4").exists()
+
+
 @pytest.mark.parametrize("method", ["clahe", "unet-s"])
 def test_behind_a_cut_a_clip_is_as_bright_as_at_once(command: Command, tmp_path: Path, method: str) -> None:
     rng = np.random.default_rng(2)

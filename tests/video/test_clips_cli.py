@@ -223,6 +223,7 @@ def test_what_decides_the_pixels_decides_what_can_be_resumed() -> None:
         identity(gamma=3.0),
         identity(steady=SteadyOptions()),
         identity(steady=SteadyOptions(follow=0.5)),
+        identity(steady=SteadyOptions(denoise=0.5)),
     ]
     assert len(set(found)) == len(found)
     assert found[0] == identity()

@@ -205,6 +205,16 @@ def test_brightness_is_right_within_three_frames_of_a_change_that_is_no_cut(name
     assert np.abs(bright[13:] / bright[-3:].mean() - 1.0).max() < 0.04
 
 
+@pytest.mark.parametrize("name", ["unet-s", "unet-m", "clahe"])
+def test_a_scene_that_nearly_is_a_cut_is_followed_at_once(name: str) -> None:
+    """Two roads with much in common: too like each other for a cut, and the brightness is right within three frames."""
+    one, other = taken(parked(8)), darkened()[:1] * 8
+    mixed = [cv2.addWeighted(a, 0.62, b, 0.38, 0.0) for a, b in zip(one, other, strict=True)]
+    steady, fresh = Steady(load(name), SteadyOptions(cut=0.9)), Steady(load(name))
+    bright, right = means(through(steady, one + mixed)), means(through(fresh, mixed))
+    assert np.abs(bright[11:] / right[3:] - 1.0).max() < 0.05
+
+
 @pytest.mark.parametrize("name", ["gamma", "exposure-fusion", "unet-s"])
 def test_resetting_is_a_fresh_start(name: str) -> None:
     steady, frames = Steady(load(name)), taken(lights()[:4], hunting(4))
@@ -459,6 +469,15 @@ def test_a_real_night_is_no_less_steady_than_without(name: str) -> None:
     frames = night_frames(0, 30)
     plain, steady = through(load(name), frames), through(Steady(load(name)), frames)
     assert flicker_ratio(steady, frames) < max(1.2, 1.05 * flicker_ratio(plain, frames))
+
+
+@pytest.mark.parametrize("name", ["unet-s", "unet-m"])
+def test_a_lamp_beside_the_road_makes_no_jump(name: str) -> None:
+    """Frames 23 to 28: brighter by a quarter and back, by what passes; the network's own answer is a jump."""
+    frames = night_frames(0, 34)
+    jumps = [np.abs(np.diff(brightness(through(m, frames))))[18:].max() for m in (load(name), Steady(load(name)))]
+    assert jumps[1] < 0.5 * jumps[0]
+    assert jumps[1] < 0.08
 
 
 def test_a_real_night_has_no_cut_and_keeps_its_exposure() -> None:

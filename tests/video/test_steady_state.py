@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from highbeam.errors import UsageError
-from highbeam.video.state import Held, HeldStatistics, taken
+from highbeam.video.state import Held, HeldStatistics, rise, taken
 
 FOLLOW, LEAST = 0.1, 0.04
 
@@ -30,9 +30,9 @@ def followed(measured: NDArray[np.floating[Any]], number: Held | None = None) ->
 def test_nothing_is_held_at_first() -> None:
     number = held()
     assert number.value is None
-    assert number.rate == 1.0
+    assert number.rate() == 1.0
     np.testing.assert_array_equal(number.record(np.array([3.0, -1.0])), [3.0, -1.0])
-    assert number.rate == pytest.approx(FOLLOW)
+    assert number.rate() == pytest.approx(FOLLOW)
 
 
 @given(value=arrays(np.float64, st.integers(1, 9), elements=st.floats(-1e6, 1e6)), count=st.integers(1, 30))
@@ -56,7 +56,7 @@ def test_the_rate_stays_between_follow_and_one(values: list[float]) -> None:
     number = held()
     for value in values:
         number.record(np.array([value]))
-        assert FOLLOW <= number.rate <= 1.0
+        assert FOLLOW <= number.rate() <= 1.0
 
 
 @given(values=st.lists(st.floats(-3.0, 3.0), min_size=2, max_size=30))
@@ -109,7 +109,7 @@ def test_long_vectors_are_held_as_one() -> None:
     number.record(scene)
     for _ in range(30):
         number.record(scene * (1.0 + 0.005 * rng.standard_normal(500)))
-        assert number.rate == pytest.approx(FOLLOW), "noise"
+        assert number.rate() == pytest.approx(FOLLOW), "noise"
     other = 1.2 * scene
     for _ in range(4):
         number.record(other)
@@ -123,7 +123,7 @@ def test_another_shape_starts_anew() -> None:
     number.record(np.array([7.0, 8.0]))
     assert number.value is not None
     np.testing.assert_array_equal(number.value, [7.0, 8.0])
-    assert number.rate == pytest.approx(FOLLOW)
+    assert number.rate() == pytest.approx(FOLLOW)
 
 
 def test_what_is_handed_over_is_not_kept() -> None:
@@ -151,6 +151,49 @@ def test_what_is_no_state_is_refused(key: str, wrong: Any) -> None:
     followed(np.arange(3.0), number)
     with pytest.raises(UsageError, match=r"state_dict\(\)"):
         held().load_state_dict(number.state_dict() | {key: wrong})
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, -3.0])
+def test_what_catches_up_smoothly_never_jumps(step: float) -> None:
+    """However large the step: at most the stated share of it in one frame, and all of it before long."""
+    got = followed(np.concatenate([np.zeros(20), np.full(15, step)]), Held(FOLLOW, LEAST, 0.35))
+    assert np.abs(np.diff(got)).max() < 0.35 * abs(step)
+    np.testing.assert_allclose(got[30:], step, rtol=0.1)
+
+
+def test_what_passes_by_moves_it_by_a_part() -> None:
+    """As a lamp beside the road does for three frames: there and back without a jump."""
+    got = followed(np.concatenate([np.zeros(20), np.full(3, 0.5), np.zeros(10)]), Held(FOLLOW, LEAST, 0.35))
+    assert np.abs(np.diff(got)).max() < 0.2
+    assert abs(got[-1]) < 0.02
+
+
+@given(hurry=st.floats(0.0, 1.0))
+def test_a_hurry_is_the_least_share(hurry: float) -> None:
+    number = Held(FOLLOW, LEAST, 0.35)
+    number.record(np.zeros(1))
+    assert number.rate(hurry) == max(FOLLOW, hurry)
+    assert number.record(np.ones(1), hurry)[0] == pytest.approx(max(FOLLOW, hurry))
+
+
+def test_a_share_of_what_is_followed_may_be_larger_than_that_of_catching_up() -> None:
+    number = Held(0.8, LEAST, 0.35)
+    number.record(np.zeros(1))
+    assert number.rate() == pytest.approx(0.8)
+
+
+def test_statistics_in_a_hurry_take_what_is_measured() -> None:
+    statistics = HeldStatistics(FOLLOW)
+    statistics.settle("one", np.zeros(2))
+    statistics.hurry = 1.0
+    np.testing.assert_array_equal(statistics.settle("one", np.ones(2)), np.ones(2))
+    statistics.hurry = 0.0
+    assert statistics.given("one")[1] > 0.5
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.0, 0.0), (1.0, 0.0), (1.5, 0.5), (2.0, 1.0), (9.0, 1.0)])
+def test_a_rise_is_smooth_between_its_ends(value: float, expected: float) -> None:
+    assert rise(value, 1.0, 2.0) == expected
 
 
 def test_statistics_settle_each_under_its_name() -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "Codec",
     "Container",
     "Crf",
+    "Denoise",
     "DropStreams",
     "EncoderPreset",
     "PixelFormat",
@@ -48,6 +49,14 @@ Steady = Annotated[
         help="Hold what pumps or flickers steady over the frames of a clip, a topic or a live source.",
     ),
 ]
+Denoise = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="Average steady frames over time along motion, against noise, before the method; 0 is off.",
+    ),
+]
 Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on where an earlier run was interrupted, within clips too; keep what is there."),
@@ -66,6 +75,7 @@ class ClipOptions:
         pixel_format: FFmpeg's name.
         drop_streams: leave out what the container cannot hold, instead of refusing the clip.
         steady: hold the method steady over the frames.
+        denoise: average frames over time along motion, from 0, which is off, to 1.
         resume: go on from what an earlier run left.
     """
 
@@ -76,4 +86,5 @@ class ClipOptions:
     pixel_format: str | None = None
     drop_streams: bool = False
     steady: bool = True
+    denoise: float = 0.0
     resume: bool = False

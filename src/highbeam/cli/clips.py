@@ -128,7 +128,7 @@ def gather(
         options.encoder_preset,
         drop_streams=options.drop_streams,
     )
-    steady = SteadyOptions() if options.steady else None
+    steady = SteadyOptions(denoise=options.denoise) if options.steady else None
     enhancer = cast("Enhancer", job.enhancer)
     clip_job = job_of(enhancer, encoding, steady=steady, overwrite=job.overwrite, resume=options.resume)
     found = divide(words, out)

@@ -12,13 +12,14 @@ from highbeam.cli.clip_options import (
     Codec,
     Container,
     Crf,
+    Denoise,
     DropStreams,
     EncoderPreset,
     PixelFormat,
     Resume,
     Steady,
 )
-from highbeam.cli.options import check_format, check_output, enhancer_of, held, limits_of
+from highbeam.cli.options import check_denoise, check_format, check_output, enhancer_of, held, limits_of
 from highbeam.errors import UsageError
 from highbeam.machine import usable_cpus
 
@@ -134,6 +135,7 @@ def enhance(
     pixel_format: PixelFormat = None,
     drop_streams: DropStreams = False,
     steady: Steady = True,
+    denoise: Denoise = 0.0,
     resume: Resume = False,
     size: _Size = None,
     rate: _Rate = None,
@@ -157,6 +159,7 @@ def enhance(
     from highbeam.cli.report import Report
 
     bound = enhancer_of(method, options or [], strength=strength, protect_highlights=protect_highlights)
+    denoise = check_denoise(denoise, steady=steady)
     words = LiveWords(size, rate, every_frame, retries, duration, frames, serve)
     if words.are_wanted(sources):
         refuse({"--format": to_format, "--max-pixels": max_pixels, "--workers": workers})
@@ -166,7 +169,7 @@ def enhance(
         code = enhance_live(
             sources[0],
             output,
-            held(bound, steady=steady),
+            held(bound, steady=steady, denoise=denoise),
             words,
             overwrite=overwrite,
             quality=quality,
@@ -185,7 +188,7 @@ def enhance(
         overwrite=overwrite,
     )
     report = Report(as_json=as_json, quiet=quiet)
-    wish = Wish(tuple(topics or ()), suffix, steady=steady)
+    wish = Wish(tuple(topics or ()), suffix, steady=steady, denoise=denoise)
     if concerns_logs(sources, wish):
         code = enhance_logs(sources, output, job, existing, report, wish=wish, workers=workers, dry_run=dry_run)
     elif output == "-" or "-" in sources:
@@ -194,7 +197,15 @@ def enhance(
         code = enhance_pipe(sources, output, job, existing, report, dry_run=dry_run)
     else:
         clip_options = ClipOptions(
-            container, codec, crf, encoder_preset, pixel_format, drop_streams=drop_streams, steady=steady, resume=resume
+            container,
+            codec,
+            crf,
+            encoder_preset,
+            pixel_format,
+            drop_streams=drop_streams,
+            steady=steady,
+            denoise=denoise,
+            resume=resume,
         )
         code = _enhance_files(
             sources, output, job, existing, report, clip_options=clip_options, workers=workers, dry_run=dry_run

@@ -15,6 +15,7 @@ from highbeam.cli.options import held
 from highbeam.cli.report import Report
 from highbeam.errors import LogError, UsageError
 from highbeam.logs import LogReport, LogSummary, check_output, choose_topics, enhance_log, is_log, summarise
+from highbeam.methods.base import Pixels
 from highbeam.methods.registry import Enhancer
 from highbeam.pictures import Limits
 from highbeam.planning import Existing, Item, Plan, check_items
@@ -34,11 +35,13 @@ class Wish:
         topics: whose pictures to enhance; the only one that has some where there are none.
         suffix: of new topics for the results; None puts them in the place of the originals.
         steady: hold the method steady over the pictures of each topic; not for logs alone.
+        denoise: average them over time along motion, from 0 to 1; likewise.
     """
 
     topics: tuple[str, ...] = ()
     suffix: str | None = None
     steady: bool = True
+    denoise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -225,13 +228,19 @@ def _copied(task: _Task, job: Job, wish: Wish, step: Callable[[], None], stopped
         task.item.source,
         task.item.output,
         task.topics,
-        lambda: held(job.enhancer, steady=wish.steady) if isinstance(job.enhancer, Enhancer) else job.enhancer,
+        lambda: _held(job, wish),
         suffix=wish.suffix,
         overwrite=job.overwrite,
         progress=step,
         stopped=stopped,
         summary=task.summary,
     )
+
+
+def _held(job: Job, wish: Wish) -> Callable[[Pixels], Pixels]:
+    if isinstance(job.enhancer, Enhancer):
+        return held(job.enhancer, steady=wish.steady, denoise=wish.denoise)
+    return job.enhancer
 
 
 def _record(task: _Task, job: Job, wish: Wish, status: Status) -> LogRecord:

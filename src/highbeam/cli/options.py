@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from highbeam.methods.registry import Enhancer
     from highbeam.pictures import Limits
 
-__all__ = ["check_format", "check_output", "enhancer_of", "held", "limits_of", "method_options", "pixel_count"]
+__all__ = [
+    "check_denoise",
+    "check_format",
+    "check_output",
+    "enhancer_of",
+    "held",
+    "limits_of",
+    "method_options",
+    "pixel_count",
+]
 
 _COUNT = re.compile(r"([0-9][0-9_]*)(\.[0-9]+)?\s*(MP?)?", re.IGNORECASE)
 
@@ -34,13 +43,26 @@ def enhancer_of(method: str | None, words: Sequence[str], *, strength: float, pr
     return load(spec.name, strength=strength, protect_highlights=protect_highlights, **options)
 
 
-def held(enhancer: Enhancer, *, steady: bool) -> Callable[[Pixels], Pixels]:
+def held(enhancer: Enhancer, *, steady: bool, denoise: float = 0.0) -> Callable[[Pixels], Pixels]:
     """Return a method for the frames of one video, in order: held steady over them, or each frame by itself."""
     if not steady:
         return enhancer
-    from highbeam.video.steady import Steady
+    from highbeam.video.steady import Steady, SteadyOptions
 
-    return Steady(enhancer)
+    return Steady(enhancer, SteadyOptions(denoise=denoise))
+
+
+def check_denoise(denoise: float, *, steady: bool) -> float:
+    """Return how much noise to take off, which only steady frames know.
+
+    Raises:
+        UsageError: it is asked of frames that are each taken by themselves.
+    """
+    if denoise and not steady:
+        raise UsageError(
+            "--denoise averages over frames, which --no-steady takes each by itself; leave one of them out"
+        )
+    return denoise
 
 
 def method_options(spec: MethodSpec, words: Sequence[str]) -> dict[str, str | list[str] | None]:

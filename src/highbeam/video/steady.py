@@ -1,6 +1,7 @@
 """Steadiness over the frames of a video, for every method: no pumping, no flicker, quick where the scene changes.
 
-Four things, none of which blends frames, so that nothing that moves leaves a trace:
+Four things, none of which blends frames, so that nothing that moves leaves a trace, and a fifth where it is asked for,
+that averages the input along motion where only noise differs (:mod:`highbeam.video.averaging`):
 
 - the camera's exposure is held: where a frame is brighter or darker as a whole than those before, it goes into the
   method as if it had been exposed like them (:mod:`highbeam.video.cuts`);
@@ -22,10 +23,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from highbeam.errors import ArrayError
-from highbeam.methods.base import Float, Pixels, check_pixels, from_unit
+from highbeam.methods.base import Float, Pixels, check_pixels, from_unit, to_unit
 from highbeam.methods.registry import Enhancer
+from highbeam.video.averaging import Averaged
 from highbeam.video.cuts import brighten, brightening, change, explained, expose, light, lit, view
-from highbeam.video.state import Held, HeldStatistics, taken
+from highbeam.video.state import Held, HeldStatistics, rise, taken
 
 __all__ = ["Steady", "SteadyOptions"]
 
@@ -34,6 +36,9 @@ _LEAST_LEVEL = 0.16
 
 _TIMES_USUAL = 2.0
 """A cut shows more than this many times what usually changes from frame to frame."""
+
+_NEAR_CUT = (0.6, 1.0)
+"""Shares of what a cut shows from which on a method's statistics follow faster, and at once; drives stay below 0.4."""
 
 _MEMORY = 0.2
 """Weight of the newest frame in what usually changes."""
@@ -58,6 +63,9 @@ class SteadyOptions:
     ] = 0.5
     statistics: Annotated[bool, Field(description="hold what the method takes from the whole frame")] = True
     exposure: Annotated[bool, Field(description="hold the camera's exposure")] = True
+    denoise: Annotated[
+        float, Field(ge=0, le=1, description="average the input over time along motion, against noise; 0 is off")
+    ] = 0.0
 
 
 _DEFAULT = SteadyOptions()
@@ -85,6 +93,7 @@ class Steady:
         self._statistics = HeldStatistics(self.options.follow)
         self._exposure = _Exposure(self.options.follow_exposure)
         self._brightness = _Brightness(self.options.follow_exposure)
+        self._averaged = Averaged(self.options.denoise)
 
     def __call__(self, pixels: Pixels) -> Pixels:
         """Enhance the next frame.
@@ -103,14 +112,19 @@ class Steady:
         if self.enhancer.strength == 0.0:
             return self.enhancer(pixels)
         source = view(pixels)
-        self._notice(f"{pixels.shape} {pixels.dtype}", source)
-        gain = self._exposure.gain(source, source) if self.options.exposure else 0.0
-        enhanced = self._enhance(self._expose(pixels, gain) if abs(gain) > _UNSEEN else pixels)
+        turned = self._notice(f"{pixels.shape} {pixels.dtype}", source)
+        gain = self._exposure.gain(source, source)
+        self._statistics.hurry = max(turned, self._exposure.sure)
+        gain = gain if self.options.exposure else 0.0
+        enhanced = self._enhance(self._prepared(pixels, gain))
         self._source = source
         return enhanced if enhanced.dtype == pixels.dtype else from_unit(enhanced, like=pixels)
 
-    def _expose(self, pixels: Pixels, gain: float) -> Pixels:
-        exposed = expose(pixels, gain)
+    def _prepared(self, pixels: Pixels, gain: float) -> Pixels:
+        """Return the frame as it goes into the method: exposed like those before, and averaged with them if wished."""
+        exposed = expose(pixels, gain) if abs(gain) > _UNSEEN else pixels
+        if self.options.denoise:
+            exposed = self._averaged(to_unit(exposed))
         return exposed if exposed.dtype == pixels.dtype or self._deep else from_unit(exposed, like=pixels)
 
     @cached_property
@@ -132,18 +146,23 @@ class Steady:
         gain = self._brightness.gain(view(pixels), view(enhanced))
         return brighten(enhanced, gain) if abs(gain) > _UNSEEN else enhanced
 
-    def _notice(self, kind: str, source: Float) -> None:
-        """Start anew behind a cut, and for frames of another kind."""
+    def _notice(self, kind: str, source: Float) -> float:
+        """Start anew behind a cut, and for frames of another kind; return how near the frame is to one, in [0, 1]."""
         if self._source is not None and kind == self._kind:
             changed = change(self._source, source)
-            if changed <= max(self.options.cut, _TIMES_USUAL * self._usual):
+            share = changed / max(self.options.cut, _TIMES_USUAL * self._usual)
+            if share <= 1.0:
                 self._usual += _MEMORY * (changed - self._usual)
-                return
+                return rise(share, *_NEAR_CUT)
         self.reset()
         self._kind = kind
+        return 0.0
 
-    def _parts(self) -> dict[str, _Level | HeldStatistics]:
-        return {"exposure": self._exposure, "brightness": self._brightness, "statistics": self._statistics}
+    def _parts(self) -> dict[str, _Level | HeldStatistics | Averaged]:
+        """Return what has a state of its own, by name; the average, as large as frames, only where one is taken."""
+        parts: dict[str, _Level | HeldStatistics | Averaged] = {"exposure": self._exposure}
+        parts |= {"brightness": self._brightness, "statistics": self._statistics}
+        return parts | ({"average": self._averaged} if self.options.denoise else {})
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that decides what comes next, as arrays, numbers and a word; the options are not in it."""
@@ -176,7 +195,7 @@ class _Level(ABC):
     """
 
     def __init__(self, follow: float) -> None:
-        self._held = Held(follow, _LEAST_LEVEL)
+        self._held, self._sure = Held(follow, _LEAST_LEVEL), 0.0
         self._before: tuple[Float, Float] | None = None
         self._sum = self._power = self._error = 0.0
 
@@ -184,8 +203,13 @@ class _Level(ABC):
         """Take in views of the next frame; return log g of the curve that brings it to what is held."""
         if self._before is not None:
             self._sum += self._believed(*self._measure(*self._before, source, output))
-        self._before = (source, output)
+        self._before, self._sure = (source, output), self._held.sure
         return float(self._held.record(np.array([self._sum]))[0]) - self._sum
+
+    @property
+    def sure(self) -> float:
+        """How surely the brightness truly changes in this frame, in [0, 1]."""
+        return self._sure
 
     @abstractmethod
     def _measure(self, source_before: Float, output_before: Float, source: Float, output: Float) -> tuple[float, float]:
