@@ -151,6 +151,9 @@ def test_options_of_logs_and_of_pictures_are_kept_apart(command: Command, drive_
     for words in (["--format", "png"], ["--quality", "90"], ["--max-pixels", "5M"], ["--workers", "2"]):
         said = command("enhance", drive_mcap, "-o", tmp_path / "out.mcap", "--topic", CAMERA, *words)
         assert refused(said, words[0], "not for logs")
+    for words in (["--codec", "h264"], ["--crf", "0"], ["--drop-streams"]):
+        said = command("enhance", drive_mcap, "-o", tmp_path / "out.mcap", "--topic", CAMERA, *words)
+        assert refused(said, f"{words[0]} is not for robot logs")
     assert files(tmp_path) == ["a.png", "drive.mcap"]
 
 

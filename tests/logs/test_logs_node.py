@@ -121,7 +121,10 @@ def test_one_bad_frame_does_not_end_the_work(example: ModuleType) -> None:
 
 
 def test_stopping_what_never_started(example: ModuleType) -> None:
-    example.Worker(inverted, print, print).stop()
+    worker = example.Worker(inverted, print, print)
+    worker.stop()
+    worker.take(object())  # nobody is there to take it
+    assert worker.failed == 0
 
 
 def test_the_files_of_the_package_agree() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import rclpy
@@ -71,9 +72,8 @@ def main() -> None:
     rclpy.init()
     node = HighbeamNode()
     try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        with suppress(KeyboardInterrupt, ExternalShutdownException):
+            rclpy.spin(node)
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

@@ -88,3 +88,14 @@ class ClipOptions:
     steady: bool = True
     denoise: float = 0.0
     resume: bool = False
+
+    def for_clips_alone(self) -> dict[str, object]:
+        """Return, by word, the options that mean nothing to anything but clips."""
+        return {
+            "--container": self.container,
+            "--codec": self.codec,
+            "--crf": self.crf,
+            "--encoder-preset": self.encoder_preset,
+            "--pixel-format": self.pixel_format,
+            "--drop-streams": self.drop_streams,
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +20,7 @@ from highbeam.cli.clip_options import (
     Resume,
     Steady,
 )
-from highbeam.cli.options import check_denoise, check_format, check_output, enhancer_of, held, limits_of
+from highbeam.cli.options import check_denoise, check_format, check_output, enhancer_of, held, limits_of, refuse
 from highbeam.errors import UsageError
 from highbeam.machine import usable_cpus
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from highbeam.batch import Job
+    from highbeam.cli.live import LiveWords
     from highbeam.cli.report import Report
+    from highbeam.methods.registry import Enhancer
     from highbeam.planning import Existing
 
 __all__ = ["enhance"]
@@ -153,64 +156,102 @@ def enhance(
     Exit code 0: all done; 1: some failed, the rest is done; 2: bad usage, nothing was touched; 130 or 143: stopped by
     Ctrl-C or SIGTERM, every written file is whole.
     """
+    from highbeam.cli.live import LiveWords
+
+    bound = enhancer_of(method, options or [], strength=strength, protect_highlights=protect_highlights)
+    live = LiveWords(size, rate, every_frame, retries, duration, frames, serve)
+    clips = ClipOptions(container, codec, crf, encoder_preset, pixel_format, drop_streams, steady, denoise, resume)
+    files = _FileWords(
+        to_format,
+        quality,
+        max_pixels,
+        workers,
+        topics,
+        suffix,
+        skip_existing,
+        overwrite,
+        dry_run,
+        as_json,
+        quiet,
+        clips,
+    )
+    check_denoise(denoise, steady=steady)
+    if live.are_wanted(sources):
+        code = _enhance_live(sources[0], output, bound, live, files)
+    else:
+        code = _enhance_stored(sources, output, bound, files)
+    raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class _FileWords:
+    """The options of files, and how to tell what became of them, as they were given."""
+
+    to_format: str | None
+    quality: int | None
+    max_pixels: str | None
+    workers: int | None
+    topics: list[str] | None
+    suffix: str | None
+    skip_existing: bool
+    overwrite: bool
+    dry_run: bool
+    as_json: bool
+    quiet: bool
+    clips: ClipOptions
+
+
+def _enhance_live(source: str, output: str | None, bound: Enhancer, live: LiveWords, files: _FileWords) -> int:
+    """Refuse what is for files alone, and follow the source; returns the exit code."""
+    from highbeam.cli.live import enhance_live
+
+    alone: dict[str, object]
+    alone = {"--format": files.to_format, "--max-pixels": files.max_pixels, "--workers": files.workers}
+    alone |= {"--skip-existing": files.skip_existing, "--dry-run": files.dry_run, "--resume": files.clips.resume}
+    alone |= {"--topic": files.topics, "--suffix": files.suffix}
+    refuse(alone | files.clips.for_clips_alone(), "live sources")
+    return enhance_live(
+        source,
+        output,
+        held(bound, steady=files.clips.steady, denoise=files.clips.denoise),
+        live,
+        overwrite=files.overwrite,
+        quality=files.quality,
+        as_json=files.as_json,
+        quiet=files.quiet,
+    )
+
+
+def _enhance_stored(sources: list[str], output: str | None, bound: Enhancer, files: _FileWords) -> int:
+    """Enhance logs, a pipe, or pictures and clips; returns the exit code."""
     from highbeam.batch import Job
-    from highbeam.cli.live import LiveWords, enhance_live, refuse
     from highbeam.cli.logs import Wish, concerns_logs, enhance_logs
     from highbeam.cli.report import Report
 
-    bound = enhancer_of(method, options or [], strength=strength, protect_highlights=protect_highlights)
-    denoise = check_denoise(denoise, steady=steady)
-    words = LiveWords(size, rate, every_frame, retries, duration, frames, serve)
-    if words.are_wanted(sources):
-        refuse({"--format": to_format, "--max-pixels": max_pixels, "--workers": workers})
-        refuse({"--skip-existing": skip_existing, "--dry-run": dry_run, "--topic": topics, "--suffix": suffix})
-        refuse({"--container": container, "--codec": codec, "--crf": crf, "--encoder-preset": encoder_preset})
-        refuse({"--pixel-format": pixel_format, "--drop-streams": drop_streams, "--resume": resume})
-        code = enhance_live(
-            sources[0],
-            output,
-            held(bound, steady=steady, denoise=denoise),
-            words,
-            overwrite=overwrite,
-            quality=quality,
-            as_json=as_json,
-            quiet=quiet,
-        )
-        raise typer.Exit(code)
-    output = check_output(output)
-    existing = _existing(skip=skip_existing, overwrite=overwrite, resume=resume)
+    place, clips = check_output(output), files.clips
+    existing = _existing(skip=files.skip_existing, overwrite=files.overwrite, resume=clips.resume)
     job = Job(
         enhancer=bound,
         method=bound.spec.name,
-        to_format=check_format(to_format),
-        quality=quality,
-        limits=limits_of(max_pixels),
-        overwrite=overwrite,
+        to_format=check_format(files.to_format),
+        quality=files.quality,
+        limits=limits_of(files.max_pixels),
+        overwrite=files.overwrite,
     )
-    report = Report(as_json=as_json, quiet=quiet)
-    wish = Wish(tuple(topics or ()), suffix, steady=steady, denoise=denoise)
+    report = Report(as_json=files.as_json, quiet=files.quiet)
+    wish = Wish(tuple(files.topics or ()), files.suffix, steady=clips.steady, denoise=clips.denoise)
     if concerns_logs(sources, wish):
-        code = enhance_logs(sources, output, job, existing, report, wish=wish, workers=workers, dry_run=dry_run)
-    elif output == "-" or "-" in sources:
+        refuse(clips.for_clips_alone(), "robot logs")
+        return enhance_logs(
+            sources, place, job, existing, report, wish=wish, workers=files.workers, dry_run=files.dry_run
+        )
+    if place == "-" or "-" in sources:
         from highbeam.cli.pipe import enhance_pipe
 
-        code = enhance_pipe(sources, output, job, existing, report, dry_run=dry_run)
-    else:
-        clip_options = ClipOptions(
-            container,
-            codec,
-            crf,
-            encoder_preset,
-            pixel_format,
-            drop_streams=drop_streams,
-            steady=steady,
-            denoise=denoise,
-            resume=resume,
-        )
-        code = _enhance_files(
-            sources, output, job, existing, report, clip_options=clip_options, workers=workers, dry_run=dry_run
-        )
-    raise typer.Exit(code)
+        return enhance_pipe(sources, place, job, existing, report, dry_run=files.dry_run)
+    return _enhance_files(
+        sources, place, job, existing, report, clip_options=clips, workers=files.workers, dry_run=files.dry_run
+    )
 
 
 def _existing(*, skip: bool, overwrite: bool, resume: bool) -> Existing:

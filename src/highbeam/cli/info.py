@@ -160,24 +160,13 @@ def _picture(path: Path) -> dict[str, Any]:
 
 
 def _clip(path: Path) -> dict[str, Any]:
-    import av
+    from highbeam.video.inspecting import opened
 
-    from highbeam.errors import DamagedPictureError, PictureError, UnsupportedPictureError
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise UnsupportedPictureError(str(path), "has no video")
-            return {"path": str(path), "kind": "clip", "size": path.stat().st_size, **_streams(container)}
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise PictureError(str(path), f"cannot be read ({error.strerror}); check the path") from error
-    except (av.FFmpegError, ValueError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise DamagedPictureError(str(path), f"cannot be read as a clip ({told}); get an undamaged copy") from error
+    with opened(path) as (container, stream):
+        return {"path": str(path), "kind": "clip", "size": path.stat().st_size, **_streams(container, stream)}
 
 
-def _streams(container: InputContainer) -> dict[str, Any]:
-    stream = container.streams.video[0]
+def _streams(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
     audio = [_audio(one) for one in container.streams.audio]  # before the packets are read, which ends the file
     frames, duration, broken = _counted(container, stream)
     context = stream.codec_context
@@ -204,17 +193,15 @@ def _streams(container: InputContainer) -> dict[str, Any]:
 
 def _counted(container: InputContainer, stream: VideoStream) -> tuple[int, float, str | None]:
     """Count the frames that are shown, and the seconds from the first to the end of the last, without decoding."""
-    import av
+    from highbeam.video.inspecting import packets
 
-    base, times, broken = float(stream.time_base or 0), list[int](), None
+    base, times, errors = float(stream.time_base or 0), list[int](), list[str]()
     tick = 1 / float(stream.average_rate) if stream.average_rate else 0.0
-    try:
-        for packet in container.demux(stream):
-            if packet.pts is not None and not packet.is_discard:
-                times.append(packet.pts)
-                tick = float(packet.duration or 0) * base or tick
-    except av.FFmpegError as error:
-        broken = f"cannot be read to its end ({error.strerror})"
+    for packet in packets(container, (stream,), errors):
+        if packet.pts is not None and not packet.is_discard:
+            times.append(packet.pts)
+            tick = float(packet.duration or 0) * base or tick
+    broken = f"cannot be read to its end ({errors[0]})" if errors else None
     if stream.frames > len(times):
         broken = broken or f"lacks {stream.frames - len(times)} of the {stream.frames} frames that it states"
     return len(times), (max(times) - min(times)) * base + tick if times else 0.0, broken

@@ -8,12 +8,13 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from highbeam.cli import terminal
+from highbeam.cli.options import is_given
 from highbeam.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from highbeam.video.live_reader import Source
     from highbeam.video.live_sinks import Sink
 
-__all__ = ["LiveWords", "enhance_live", "refuse"]
+__all__ = ["LiveWords", "enhance_live"]
 
 _REDRAWN = 0.5
 """Seconds between redrawings of the line on a terminal."""
@@ -76,20 +77,9 @@ class LiveWords:
 
     def _check_unused(self) -> None:
         for option in fields(self):
-            if getattr(self, option.name) not in {None, False}:
+            if is_given(getattr(self, option.name)):
                 word = f"--{option.name.replace('_', '-')}"
                 raise UsageError(f"{word} is for live sources: a camera, a stream, or - with --size")
-
-
-def refuse(options: Mapping[str, object]) -> None:
-    """Refuse options that are for pictures only, by word, where they have another value than ``None`` or false.
-
-    Raises:
-        UsageError: one has.
-    """
-    for word, value in options.items():
-        if value is not None and value is not False:
-            raise UsageError(f"{word} is not for live sources")
 
 
 def enhance_live(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import NoneType
 from typing import TYPE_CHECKING, get_args, get_origin
@@ -21,9 +21,11 @@ __all__ = [
     "check_output",
     "enhancer_of",
     "held",
+    "is_given",
     "limits_of",
     "method_options",
     "pixel_count",
+    "refuse",
 ]
 
 _COUNT = re.compile(r"([0-9][0-9_]*)(\.[0-9]+)?\s*(MP?)?", re.IGNORECASE)
@@ -52,8 +54,8 @@ def held(enhancer: Enhancer, *, steady: bool, denoise: float = 0.0) -> Callable[
     return Steady(enhancer, SteadyOptions(denoise=denoise))
 
 
-def check_denoise(denoise: float, *, steady: bool) -> float:
-    """Return how much noise to take off, which only steady frames know.
+def check_denoise(denoise: float, *, steady: bool) -> None:
+    """Refuse to take noise off frames that do not know each other.
 
     Raises:
         UsageError: it is asked of frames that are each taken by themselves.
@@ -62,7 +64,22 @@ def check_denoise(denoise: float, *, steady: bool) -> float:
         raise UsageError(
             "--denoise averages over frames, which --no-steady takes each by itself; leave one of them out"
         )
-    return denoise
+
+
+def is_given(value: object) -> bool:
+    """Whether an option has another value than ``None`` or false; 0 is one."""
+    return value is not None and value is not False
+
+
+def refuse(options: Mapping[str, object], what: str) -> None:
+    """Refuse options, by word, that were given and mean nothing to what is done.
+
+    Raises:
+        UsageError: one was given.
+    """
+    for word, value in options.items():
+        if is_given(value):
+            raise UsageError(f"{word} is not for {what}")
 
 
 def method_options(spec: MethodSpec, words: Sequence[str]) -> dict[str, str | list[str] | None]:

@@ -106,7 +106,7 @@ def _between(taken: _Pipe[Any] | None, given: _Pipe[Any] | None, errors: list[Ba
         yield
         early = False
     except _BrokenError:
-        pass
+        pass  # a neighbour ended early and says why itself
     except BaseException as error:  # noqa: BLE001 - raised again on the caller's thread
         errors.append(error)
     finally:
