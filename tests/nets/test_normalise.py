@@ -39,6 +39,22 @@ def test_the_gradient_is_the_derivative() -> None:
     assert torch.autograd.gradcheck(lambda x, scale, shift: normalise_relu(x, scale, shift, 2), inputs)
 
 
+def test_the_second_half_mixes_in_moments_of_the_first_which_take_no_gradient() -> None:
+    keep = torch.tensor([0.3])
+    gradients = []
+    for fast in (True, False):
+        features, scale, shift = (part.requires_grad_() for part in case(6, 3, 5))
+        if fast:
+            out = normalise_relu(features, scale, shift, 2, keep)
+        else:
+            first, second = group_moments(features, 2).chunk(2)
+            mixed = torch.cat((first, torch.lerp(second, first.detach(), keep.double()[:, None])))
+            out = normalise_relu_by(mixed, features, scale, shift)
+        gradients.append([out, *torch.autograd.grad(out.square().sum(), (features, scale, shift))])
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_gradients_equal_torchs_in_either_layout(layout: torch.memory_format) -> None:
     gradients = []

@@ -67,7 +67,7 @@ def test_words(word: str, expected: tuple[str, object]) -> None:
         (["steps=0"], "steps: Input should be greater than or equal to 1, got 0"),
         (["steps=many"], "steps: Input should be a valid integer.*got 'many'"),
         (["precision=bf17"], "precision: Input should be 'bf16-mixed'"),
-        (["loss.charbonnier=0", "loss.ssim=0", "loss.colour=0"], "at least one part of the loss needs a weight"),
+        (["loss.charbonnier=0", "loss.ssim=0", "loss.colour=0"], "at least one part of the loss, other than steady"),
         (["loss.ssim=-1"], "loss.ssim: Input should be greater than or equal to 0"),
         (["ema=1"], "ema: Input should be less than 1"),
         (["steps"], "--set takes key=value, got 'steps'"),

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from highbeam.nets.anatomy import Anatomy, Part, anatomy, describe, scene_size
-from highbeam.nets.blocks import Network, SceneTape, crop_to, reflect_to
+from highbeam.nets.blocks import Network, SceneTape, TwinTape, crop_to, reflect_to
 from highbeam.nets.can import CAN, CANConfig
 from highbeam.nets.export import ExportReport, Parity, export_onnx
 from highbeam.nets.registry import DEFAULT_NETWORK, NETWORKS, NetSpec, build, find, names
@@ -29,6 +29,7 @@ __all__ = [
     "Parity",
     "Part",
     "SceneTape",
+    "TwinTape",
     "UNet",
     "UNetConfig",
     "anatomy",

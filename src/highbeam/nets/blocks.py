@@ -27,6 +27,7 @@ __all__ = [
     "NormKind",
     "NormRelu",
     "SceneTape",
+    "TwinTape",
     "cells_from_pixels",
     "crop_to",
     "pixels_from_cells",
@@ -74,6 +75,24 @@ class SceneTape:
     def scene(self) -> Tensor:
         """Return all measurements as one ``(N, K)`` tensor."""
         return torch.cat(self.measured, dim=1)
+
+
+class TwinTape(SceneTape):
+    """Mixes what is measured of the second half of a batch with what is measured of the first, for training.
+
+    Attributes:
+        keep: ``(N / 2,)`` in [0, 1]: 0 takes a second picture's own, 1 the first one's, which takes no gradient.
+    """
+
+    def __init__(self, keep: Tensor) -> None:
+        """Start a tape for one forward pass."""
+        super().__init__()
+        self.keep = keep
+
+    def settle(self, measured: Tensor) -> Tensor:
+        """Return the numbers that a layer has to use, ``(N, k)``; nothing is recorded."""
+        first, second = measured.chunk(2)
+        return torch.cat((first, torch.lerp(second, first.detach(), self.keep.to(second)[:, None])))
 
 
 class Network(nn.Module, ABC):
@@ -192,8 +211,8 @@ class NormRelu(nn.Module):
         if not self.groups:
             plain = features if self.batch is None else self.batch(features)
             return functional.relu(plain * scale[:, :, None, None] + shift[:, :, None, None])
-        if tape is None:
-            return normalise_relu(features, scale, shift, self.groups)
+        if tape is None or isinstance(tape, TwinTape):
+            return normalise_relu(features, scale, shift, self.groups, None if tape is None else tape.keep)
         return normalise_relu_by(tape.settle(group_moments(features, self.groups)), features, scale, shift)
 
     def _affine(self, context: Tensor | None, count: int) -> tuple[Tensor, Tensor]:

@@ -53,7 +53,7 @@ def normalise_relu_by(moments: Tensor, features: Tensor, scale: Tensor, shift: T
     return functional.relu(features * factor[:, :, None, None] + (shift - mean * factor)[:, :, None, None])
 
 
-def normalise_relu(features: Tensor, scale: Tensor, shift: Tensor, groups: int) -> Tensor:
+def normalise_relu(features: Tensor, scale: Tensor, shift: Tensor, groups: int, keep: Tensor | None = None) -> Tensor:
     """Normalise each picture by its own moments; differentiable once, fastest in channels-last memory.
 
     Args:
@@ -61,17 +61,20 @@ def normalise_relu(features: Tensor, scale: Tensor, shift: Tensor, groups: int) 
         scale: ``(N, C)``, ``float32`` or wider.
         shift: likewise.
         groups: a divisor of C.
+        keep: ``(N / 2,)`` in [0, 1]: the second half of the pictures mixes so much of the moments of the first half,
+            which take no gradient, into its own; none where nothing is said.
 
     Returns:
         ``(N, C, H, W)``.
     """
-    return _NormaliseRelu.apply(features, scale, shift, groups)  # type: ignore[no-any-return, no-untyped-call]
+    return _NormaliseRelu.apply(features, scale, shift, groups, keep)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Kept(FunctionCtx):
     """What the forward pass leaves for the gradient."""
 
     groups: int
+    own: Tensor | None
     saved_tensors: tuple[Tensor, ...]
 
 
@@ -79,33 +82,47 @@ class _NormaliseRelu(torch.autograd.Function):
     """The pair of :func:`normalise_relu` and its gradient, on rows ``(N, H * W, C)``."""
 
     @staticmethod
-    def forward(ctx: _Kept, features: Tensor, scale: Tensor, shift: Tensor, groups: int) -> Tensor:
+    def forward(  # noqa: PLR0917 - as torch hands them over
+        ctx: _Kept, features: Tensor, scale: Tensor, shift: Tensor, groups: int, keep: Tensor | None
+    ) -> Tensor:
         rows = _rows(features)
-        mean, square = (_spread(_mean(part, scale.dtype), groups) for part in (rows, rows * rows))
+        mean, square = (_mixed(_spread(_mean(part, scale.dtype), groups), keep) for part in (rows, rows * rows))
         slope = torch.rsqrt((square - mean * mean).clamp_min(0.0) + EPSILON)
         factor = slope * scale
         out = torch.addcmul(_as_row(shift - mean * factor, rows), rows, _as_row(factor, rows)).relu_()
         ctx.save_for_backward(rows, out, mean, slope, scale)
         ctx.groups = groups
+        ctx.own = None if keep is None else 1.0 - torch.cat((torch.zeros_like(keep), keep)).to(scale.dtype)[:, None]
         return _picture(out, features)
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator, unused-ignore]
-    def backward(ctx: _Kept, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: _Kept, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Return dx = slope (scale d - <scale d> - x' <scale d x'>), and the gradients of scale and shift.
 
-        Here x' = (x - m) slope, d is the gradient behind the ReLU, and angle brackets are means over a group.
+        Here x' = (x - m) slope, d is the gradient behind the ReLU, and angle brackets are means over a group. Of them
+        only the share of a picture's own moments counts.
         """
         rows, out, mean, slope, scale = ctx.saved_tensors
         behind = _rows(gradient) * out.sign()  # a selection by mask takes twenty times as long
         plain = _mean(behind, scale.dtype)
         along = (_mean(behind * rows, scale.dtype) - mean * plain) * slope  # mean of d x'
         pull, twist = (_spread(scale * part, ctx.groups) for part in (plain, along))
+        if ctx.own is not None:
+            pull, twist = pull * ctx.own, twist * ctx.own
         inner = torch.addcmul(
             _as_row(slope * (slope * twist * mean - pull), rows), rows, _as_row(-slope * slope * twist, rows)
         )
         inner.addcmul_(behind, _as_row(slope * scale, rows))
-        return _picture(inner, gradient), along * rows.shape[1], plain * rows.shape[1], None
+        return _picture(inner, gradient), along * rows.shape[1], plain * rows.shape[1], None, None
+
+
+def _mixed(moments: Tensor, keep: Tensor | None) -> Tensor:
+    """Mix the moments of the first half of the pictures into those of the second."""
+    if keep is None:
+        return moments
+    first, second = moments.chunk(2)
+    return torch.cat((first, torch.lerp(second, first, keep.to(moments)[:, None])))
 
 
 def _rows(features: Tensor) -> Tensor:

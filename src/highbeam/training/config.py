@@ -51,6 +51,8 @@ class LossWeights:
         gradient: of the distance of the gradients.
         colour: of the distance of the colour differences, saturated places counting more.
         psnr: of the logarithm of each picture's squared distance.
+        steady: of what differs between two frames of one scene; crops come in twos then, see
+            :mod:`highbeam.training.twins`.
     """
 
     charbonnier: _Weight = 1.0
@@ -58,11 +60,12 @@ class LossWeights:
     gradient: _Weight = 0.0
     colour: _Weight = 0.25
     psnr: _Weight = 0.0
+    steady: _Weight = 0.0
 
     @model_validator(mode="after")
     def _any(self) -> LossWeights:
-        if not sum(asdict(self).values()):
-            raise ValueError("at least one part of the loss needs a weight above 0")
+        if not sum(asdict(self).values()) > self.steady:
+            raise ValueError("at least one part of the loss, other than steady, needs a weight above 0")
         return self
 
 

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from highbeam.camera import darken, sample
+from highbeam.camera import Nights, darken, sample
 from highbeam.camera.presets import find_preset
 from highbeam.datasets import Bad, Batch, Cache, Entry, Loader, LoaderOptions, Share, central_batches, gather
 from highbeam.errors import ConfigError
 from highbeam.training.config import Jitter, TrainConfig
 from highbeam.training.jitter import regrade
+from highbeam.training.twins import MARGIN, Twins, film
 
 __all__ = ["Crops", "Data", "Feed", "balanced", "check_crops", "darkened", "find_data", "validation"]
 
@@ -65,6 +66,8 @@ def find_data(config: TrainConfig) -> Data:
         raise ConfigError(f"{', '.join(config.data)}: nothing in the split train; pack the data, or name other ones")
     if val and (val[0].low is None) != (train[0].low is None):
         raise ConfigError("train and validate with pairs, or both with single pictures")
+    if config.loss.steady and train[0].low is not None:
+        raise ConfigError("loss.steady needs single pictures, which it darkens twice; leave it at 0 for pairs")
     count = min(len(val), config.eval_pictures or len(val))
     return Data(train, tuple(val[at * len(val) // count] for at in range(count)))
 
@@ -80,12 +83,17 @@ def check_crops(config: TrainConfig, stride: int, world: int) -> None:
     Raises:
         ConfigError: it names the key.
     """
+    frames = 2 if config.loss.steady else 1
     for late in ("", "late_") if config.late_share else ("",):
         crops = Crops(config.late_crop, config.late_batch_size) if late else Crops(config.crop, config.batch_size)
         if crops.side % stride:
             raise ConfigError(f"{late}crop must be a multiple of {config.network}'s stride, {stride}, got {crops.side}")
         if crops.batch % world:
             raise ConfigError(f"{late}batch_size: {crops.batch} crops cannot be divided among {world} processes")
+        if crops.batch % (frames * world):
+            raise ConfigError(f"{late}batch_size: loss.steady takes crops in twos, {crops.batch} cannot be so divided")
+        if config.loss.steady and crops.side < 2 * MARGIN:
+            raise ConfigError(f"{late}crop must be at least {2 * MARGIN} for loss.steady, got {crops.side}")
     if config.eval_crop < stride:
         raise ConfigError(f"eval_crop must be at least {config.network}'s stride, {stride}, got {config.eval_crop}")
 
@@ -117,6 +125,18 @@ class Feed:
 
     def pairs(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the dark and the bright batch of a step, ``(B, 3, S, S)`` ``float32`` in [0, 1] on the device."""
+        config = self._config
+        return darkened(self._next(step), config.preset, config.seed, self._device, config.mix, jitter=config.jitter)
+
+    def twins(self, step: int) -> Twins:
+        """Return the frames of a step in twos, where the loss weighs steadiness."""
+        config, batch = self._config, self._next(step)
+        bright, nights, generator = _drawn(
+            batch, config.preset, config.seed, self._device, config.mix, jitter=config.jitter
+        )
+        return film(bright, nights, generator)
+
+    def _next(self, step: int) -> Batch:
         wanted = self._stage(step)
         if wanted != self.crops:
             position = self._loader.state_dict()
@@ -124,8 +144,7 @@ class Feed:
             self.crops = wanted
             self._loader = self._open()
             self._loader.load_state_dict(position)
-        config = self._config
-        return darkened(next(self._loader), config.preset, config.seed, self._device, config.mix, jitter=config.jitter)
+        return next(self._loader)
 
     def waiting(self) -> float:
         """Return the share of the time since this was last asked that was spent waiting for data."""
@@ -157,9 +176,10 @@ class Feed:
 
     def _open(self) -> Loader:
         config = self._config
+        twins = bool(config.loss.steady)
         options = LoaderOptions(
-            batch=self.crops.batch // self._share.world,
-            crop=self.crops.side,
+            batch=self.crops.batch // self._share.world // (2 if twins else 1),
+            crop=self.crops.side + (MARGIN if twins else 0),
             zoom=config.zoom,
             flip=config.flip,
             seed=config.seed,
@@ -200,15 +220,29 @@ def darkened(
 
     The nights depend on the seed and the crops' running numbers alone: they are the same after a resume.
     """
-    bright = _on(batch.bright, device)
     if batch.low is not None:
-        return _on(batch.low, device), bright
+        return _on(batch.low, device), _on(batch.bright, device)
+    bright, nights, _ = _drawn(batch, preset, seed, device, mix, jitter=jitter)
+    pair = darken(bright, nights)
+    return pair.dark, pair.reference
+
+
+def _drawn(
+    batch: Batch,
+    preset: str,
+    seed: int,
+    device: torch.device,
+    mix: Mapping[str, float] | None,
+    *,
+    jitter: Jitter | None,
+) -> tuple[Tensor, Nights, Generator]:
+    """Return regraded days on the device, their nights, and the generator as these left it."""
+    bright = _on(batch.bright, device)
     generator = Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + int(batch.numbers[0]) + 1) % (1 << 63))
     if jitter:
         bright = regrade(bright, jitter, Generator().manual_seed(generator.initial_seed() ^ _JITTER))
     nights = sample("training", len(bright), generator, mix) if mix else sample(preset, len(bright), generator)
-    pair = darken(bright, nights)
-    return pair.dark, pair.reference
+    return bright, nights, generator
 
 
 def validation(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from highbeam.datasets import Cache, Share
 from highbeam.errors import TrainingError, UsageError
-from highbeam.nets import Network, build
+from highbeam.nets import Network, TwinTape, build
 from highbeam.training.boards import Board
 from highbeam.training.checkpoint import make_folder, newest, read_checkpoint, write_checkpoint
 from highbeam.training.config import TrainConfig
@@ -20,6 +20,7 @@ from highbeam.training.exporting import load_trained
 from highbeam.training.feeding import Data, Feed, check_crops, find_data, validation
 from highbeam.training.losses import losses, total
 from highbeam.training.processes import any_of, average_buffers, mean_over, precision_of, scales_loss, start
+from highbeam.training.twins import unsteadiness
 from highbeam.training.validating import validate
 from highbeam.training.watching import Watcher
 
@@ -61,9 +62,7 @@ def train(config: TrainConfig, watcher: Watcher | None = None) -> Result:
     run = _Run(config, data, watcher or Watcher())
     try:
         while run.step < config.steps and not run.wants_stop():
-            dark, bright = run.feed.pairs(run.step)
-            enhanced = run.network(dark.contiguous(memory_format=torch.channels_last)).float()
-            parts = losses(enhanced, bright, config.loss)
+            dark, bright, enhanced, parts = run.look()
             parts["total"] = total(parts, config.loss)
             run.fabric.backward(parts["total"])
             run.update(parts)
@@ -138,6 +137,23 @@ class _Run:
     def is_due(self, every: int) -> bool:
         """Whether something that is done every so many steps, and at the end, is to be done now."""
         return self.step % every == 0 or self.step == self.config.steps
+
+    def look(self) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        """Return a step's dark, bright and enhanced batch, and the parts of its loss."""
+        weights = self.config.loss
+        if not weights.steady:
+            dark, bright = self.feed.pairs(self.step)
+            enhanced = self._enhance(dark)
+            return dark, bright, enhanced, losses(enhanced, bright, weights)
+        dark, bright, corners = self.feed.twins(self.step)
+        keep = torch.rand(len(dark) // 2).to(dark.device)
+        enhanced = self._enhance(dark, TwinTape(keep))
+        parts = losses(enhanced, bright, weights) | {"steady": unsteadiness(enhanced, corners)}
+        return dark, bright, enhanced, parts
+
+    def _enhance(self, dark: Tensor, *tape: TwinTape) -> Tensor:
+        enhanced: Tensor = self.network(dark.contiguous(memory_format=torch.channels_last), *tape)
+        return enhanced.float()
 
     def update(self, parts: dict[str, Tensor]) -> None:
         """Take an optimiser step, or leave it out where the gradient is not finite.
