@@ -52,7 +52,7 @@ def film(day: Tensor, nights: Nights, generator: Generator) -> Twins:
     corners = torch.randint(0, MARGIN + 1, (2 * rows, 2), generator=generator)
     fresh = torch.randint(_SEEDS, (rows,), generator=generator)
     shots = []
-    for own, night in zip(corners.split(rows), (nights, _noisy_anew(nights, fresh)), strict=True):
+    for own, night in zip(corners.chunk(2), (nights, _noisy_anew(nights, fresh)), strict=True):
         frames = torch.stack([_cut(each, corner, side) for each, corner in zip(day, own, strict=True)])
         whole = side + MARGIN
         shares = torch.cat((own.flip(1) / whole.flip(0), (side / whole).flip(0).expand(rows, 2)), dim=1)
