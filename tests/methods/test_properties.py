@@ -186,6 +186,26 @@ def test_protection_restores_highlights_that_a_method_darkens() -> None:
     np.testing.assert_array_equal(finish.protect_highlights(picture, picture // 2), picture)
 
 
+def test_where_there_is_no_lamp_white_stays_white() -> None:
+    dark, enhanced = np.full((20, 20, 3), 100, np.uint8), np.full((20, 20, 3), 255, np.uint8)
+    out = finish.protect_highlights(dark, enhanced)
+    np.testing.assert_array_equal(out, enhanced)
+    assert out is not enhanced
+
+
+def test_the_first_lamp_bends_the_rest_without_a_jump() -> None:
+    enhanced = np.full((200, 200, 3), 1.0, np.float32)
+    levels = []
+    for v in np.linspace(0.8, 0.95, 31):
+        picture = np.full((200, 200, 3), 0.4, np.float32)
+        picture[0, :4] = v
+        levels.append(float(finish.protect_highlights(picture, enhanced)[100, 100, 0]))
+    assert levels[0] == 1.0
+    assert levels[-1] < finish.CEILING
+    assert np.all(np.diff(levels) <= 0.0)
+    assert np.abs(np.diff(levels)).max() < 0.01
+
+
 def test_protection_can_be_switched_off(night: NDArray[np.uint8]) -> None:
     on, off = load("gamma")(night), load("gamma", protect_highlights=False)(night)
     assert off.max() >= on.max()

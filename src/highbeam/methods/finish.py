@@ -10,7 +10,7 @@ import numpy as np
 
 from highbeam.methods.base import Float, Pixels, from_unit, full_scale, largest_channel, to_unit
 
-__all__ = ["CEILING", "HIGHLIGHT_FROM", "SHOULDER", "apply_strength", "protect_highlights"]
+__all__ = ["CEILING", "HIGHLIGHT_FROM", "LAMPS", "SHOULDER", "apply_strength", "protect_highlights"]
 
 CEILING = 0.95
 """Largest channel, as a share of white, from which an input pixel is nearly white and stays as it was."""
@@ -20,6 +20,9 @@ HIGHLIGHT_FROM = 0.80
 
 SHOULDER = 0.90
 """Largest output channel from which what was not a highlight is compressed to stay below :data:`CEILING`."""
+
+LAMPS = 1e-4
+"""Share of the picture, 92 pixels of 1280 x 720, from which highlights are something to be kept apart from the rest."""
 
 
 def apply_strength(pixels: Pixels, enhanced: Pixels, strength: float) -> Pixels:
@@ -36,9 +39,11 @@ def protect_highlights(pixels: Pixels, enhanced: Pixels) -> Pixels:
 
     With v the largest channel of the input and e that of the enhanced pixel, both as shares of white:
 
-    - e is bent by a smooth shoulder into s(e) < ``CEILING``, so that nothing reaches the level of the lamps;
-    - m(v) rises smoothly from 0 at ``HIGHLIGHT_FROM`` to 1 at ``CEILING``; the colour goes over from the enhanced to
-      the input pixel with m, and the level is s + m max(v - s, 0).
+    - m(v) rises smoothly from 0 at ``HIGHLIGHT_FROM`` to 1 at ``CEILING``;
+    - e is bent by a smooth shoulder into s(e) < ``CEILING``, so that nothing reaches the level of the lamps: in full
+      where the mean of m over the picture is ``LAMPS`` or more, in part where it is less. Where it is nothing, as in a
+      day picture that was darkened, white stays white;
+    - the colour goes over from the enhanced to the input pixel with m, and the level is s + m max(v - s, 0).
 
     From ``CEILING`` on, the input comes back unchanged. The level is continuous, and for one e(v) that rises with v it
     rises with v: around a lamp no dark ring and no bright rim can appear, which a mask grown or feathered in space
@@ -51,45 +56,51 @@ def protect_highlights(pixels: Pixels, enhanced: Pixels) -> Pixels:
     Returns:
         The protected output, of the same shape and dtype; inputs are left alone.
     """
-    out = _bend(enhanced)
     was = largest_channel(pixels)
     white = full_scale(pixels)
     at = np.flatnonzero(was >= was.dtype.type(HIGHLIGHT_FROM * white))
-    if at.size:
-        flat = out.reshape(-1, 3)
-        before = pixels.reshape(-1, 3)[at]
-        after = from_unit(_go_over(to_unit(before), to_unit(flat[at])), like=pixels)
-        kept = was.ravel()[at] >= CEILING * white  # exactly as it was, rounding aside
-        flat[at] = np.where(kept[:, None], before, after)
+    if not at.size:
+        return enhanced.copy()
+    lamps = float(np.sum(_membership((was.ravel()[at] / white).astype(np.float32)))) / was.size
+    out = _bend(enhanced, min(1.0, lamps / LAMPS))
+    flat = out.reshape(-1, 3)
+    before = pixels.reshape(-1, 3)[at]
+    after = from_unit(_go_over(to_unit(before), to_unit(flat[at])), like=pixels)
+    kept = was.ravel()[at] >= CEILING * white  # exactly as it was, rounding aside
+    flat[at] = np.where(kept[:, None], before, after)
     return out
 
 
-def _bend(enhanced: Pixels) -> Pixels:
-    """Scale each pixel so that its largest channel e becomes s(e); a copy."""
+def _membership(v: Float) -> Float:
+    """Return m(v)."""
+    t = np.clip((v - HIGHLIGHT_FROM) / (CEILING - HIGHLIGHT_FROM), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
+
+
+def _bend(enhanced: Pixels, share: float) -> Pixels:
+    """Scale each pixel so that its largest channel e goes towards s(e) by a share; a copy."""
     largest = largest_channel(enhanced)
     if enhanced.dtype == np.float32:
-        gain = _shoulder_gain(largest)
+        gain = _shoulder_gain(largest, share)
     else:
         white = full_scale(enhanced)
-        gain = _shoulder_gain(np.arange(white + 1.0, dtype=np.float32) / np.float32(white))[largest]
+        gain = _shoulder_gain(np.arange(white + 1.0, dtype=np.float32) / np.float32(white), share)[largest]
     depth = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F}[enhanced.dtype.name]
     return np.asarray(cv2.multiply(enhanced, cv2.merge([gain] * 3), dtype=depth))
 
 
-def _shoulder_gain(e: Float) -> Float:
-    """Return s(e) / e: 1 up to ``SHOULDER``, then an exponential approach of s to ``CEILING``."""
+def _shoulder_gain(e: Float, share: float) -> Float:
+    """Return by how much e is scaled: 1 up to ``SHOULDER``; then s(e) / e, s an exponential approach to ``CEILING``."""
     room = CEILING - SHOULDER
     above = np.maximum(e - SHOULDER, 0.0)
-    return np.where(above > 0.0, (SHOULDER - room * np.expm1(-above / room)) / np.maximum(e, SHOULDER), 1.0).astype(
-        np.float32
-    )
+    bent = (SHOULDER - room * np.expm1(-above / room)) / np.maximum(e, SHOULDER)
+    return np.where(above > 0.0, 1.0 + share * (bent - 1.0), 1.0).astype(np.float32)
 
 
 def _go_over(before: Float, after: Float) -> Float:
     """Go over from the enhanced to the input pixels, ``(N, 3)`` in [0, 1], as in :func:`protect_highlights`."""
     v, level = before.max(axis=1), after.max(axis=1)
-    t = np.clip((v - HIGHLIGHT_FROM) / (CEILING - HIGHLIGHT_FROM), 0.0, 1.0)
-    m = t * t * (3.0 - 2.0 * t)
+    m = _membership(v)
     colour = (1.0 - m)[:, None] * after + m[:, None] * before
     target = level + m * np.maximum(v - level, 0.0)
     gain = target / np.maximum(colour.max(axis=1), np.float32(1e-6))
