@@ -10,7 +10,7 @@ import numpy as np
 
 from highbeam.methods.base import Float, Pixels, from_unit, full_scale, largest_channel, to_unit
 
-__all__ = ["CEILING", "HIGHLIGHT_FROM", "LAMPS", "SHOULDER", "apply_strength", "protect_highlights"]
+__all__ = ["BELOW", "CEILING", "HIGHLIGHT_FROM", "LAMPS", "SHOULDER", "apply_strength", "protect_highlights"]
 
 CEILING = 0.95
 """Largest channel, as a share of white, from which an input pixel is nearly white and stays as it was."""
@@ -18,8 +18,8 @@ CEILING = 0.95
 HIGHLIGHT_FROM = 0.80
 """Largest input channel from which the picture starts to go over into the input."""
 
-SHOULDER = 0.90
-"""Largest output channel from which what was not a highlight is compressed to stay below :data:`CEILING`."""
+SHOULDER, BELOW = 0.80, 0.90
+"""Largest output channel from which what was not a highlight is compressed, and what it then stays below."""
 
 LAMPS = 1e-4
 """Share of the picture, 92 pixels of 1280 x 720, from which highlights are something to be kept apart from the rest."""
@@ -40,7 +40,7 @@ def protect_highlights(pixels: Pixels, enhanced: Pixels) -> Pixels:
     With v the largest channel of the input and e that of the enhanced pixel, both as shares of white:
 
     - m(v) rises smoothly from 0 at ``HIGHLIGHT_FROM`` to 1 at ``CEILING``;
-    - e is bent by a smooth shoulder into s(e) < ``CEILING``, so that nothing reaches the level of the lamps: in full
+    - e is bent by a smooth shoulder into s(e) < ``BELOW``, so that nothing reaches the level of the lamps: in full
       where the mean of m over the picture is ``LAMPS`` or more, in part where it is less. Where it is nothing, as in a
       day picture that was darkened, white stays white;
     - the colour goes over from the enhanced to the input pixel with m, and the level is s + m max(v - s, 0).
@@ -90,8 +90,8 @@ def _bend(enhanced: Pixels, share: float) -> Pixels:
 
 
 def _shoulder_gain(e: Float, share: float) -> Float:
-    """Return by how much e is scaled: 1 up to ``SHOULDER``; then s(e) / e, s an exponential approach to ``CEILING``."""
-    room = CEILING - SHOULDER
+    """Return by how much e is scaled: 1 up to ``SHOULDER``; then s(e) / e, s an exponential approach to ``BELOW``."""
+    room = BELOW - SHOULDER
     above = np.maximum(e - SHOULDER, 0.0)
     bent = (SHOULDER - room * np.expm1(-above / room)) / np.maximum(e, SHOULDER)
     return np.where(above > 0.0, 1.0 + share * (bent - 1.0), 1.0).astype(np.float32)
