@@ -79,14 +79,13 @@ def _membership(v: Float) -> Float:
 
 def _bend(enhanced: Pixels, share: float) -> Pixels:
     """Scale each pixel so that its largest channel e goes towards s(e) by a share; a copy."""
-    largest = largest_channel(enhanced)
-    if enhanced.dtype == np.float32:
-        gain = _shoulder_gain(largest, share)
-    else:
-        white = full_scale(enhanced)
-        gain = _shoulder_gain(np.arange(white + 1.0, dtype=np.float32) / np.float32(white), share)[largest]
-    depth = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F}[enhanced.dtype.name]
-    return np.asarray(cv2.multiply(enhanced, cv2.merge([gain] * 3), dtype=depth))
+    out, largest = enhanced.copy(), largest_channel(enhanced).ravel()
+    white = np.float32(full_scale(enhanced))
+    at = np.flatnonzero(largest > largest.dtype.type(SHOULDER * white))  # a few pixels of a night
+    flat = out.reshape(-1, 3)
+    bent = flat[at] * _shoulder_gain(largest[at].astype(np.float32) / white, share)[:, None]
+    flat[at] = bent if out.dtype == np.float32 else np.rint(bent)
+    return out
 
 
 def _shoulder_gain(e: Float, share: float) -> Float:

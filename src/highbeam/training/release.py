@@ -29,7 +29,7 @@ from highbeam.weights import CATALOG, FOLDER, Kind, WeightFile, Weights, catalog
 
 __all__ = ["as_toml", "main", "release"]
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_NAME = re.compile(r"[a-z][a-z0-9]*([-.][a-z0-9]+)*")
 
 
 def release(trained: Trained, name: str, card: Mapping[str, Any], folder: Path = FOLDER) -> Weights:
@@ -46,8 +46,8 @@ def release(trained: Trained, name: str, card: Mapping[str, Any], folder: Path =
         ValidationError: the card lacks something, or has what no row has; nothing was written.
         ExportError: a file computes something else.
     """
-    if not _NAME.fullmatch(name):
-        raise WeightsError(f"{name!r} is no name for a network; take small letters and digits, with dashes between")
+    if not _NAME.fullmatch(name) or Path(name).suffix == ".onnx":
+        raise WeightsError(f"{name!r} is no name for a network; take small letters, digits, and - or . between them")
     if name in METHODS and name not in catalog():
         raise WeightsError(f"{name!r} is a method already; choose another name")
     facts = {
