@@ -7,7 +7,7 @@ noise afresh in every frame, and again with an exposure that hunts by 10 % from 
 darkened; and those that are given: a night is taken as it is, days are darkened. For each clip and method:
 
 - change: mean change of brightness from frame to frame, percent, and over the input's (the metric flicker-ratio);
-- flicker: what of it the input does not explain (the metric flicker), percent;
+- flicker: what of it the scene does not explain (the metric flicker against the input with its exposure held), percent;
 - for darkened clips, PSNR against the day, dB.
 
 Then, per method: frames until the brightness is within 2 % of its final value behind a cut, and behind light that comes
@@ -87,9 +87,16 @@ def change(clip: Clip) -> float:
 
 
 def table(
-    title: str, clip: Clip, methods: Sequence[str], options: SteadyOptions, references: Clip | None = None
+    title: str,
+    clip: Clip,
+    methods: Sequence[str],
+    options: SteadyOptions,
+    references: Clip | None = None,
+    *,
+    scene: Clip | None = None,
 ) -> None:
-    """Print a clip's rows."""
+    """Print a clip's rows; ``scene`` is the clip as it would be with its exposure held."""
+    scene = scene or clip
     print(f"\n{title}: input changes by {change(clip):.3f} %")
     print(
         f"{'':18}{'change %':>20}{'flicker %':>20}{'over the input':>20}" + (f"{'PSNR dB':>20}" if references else "")
@@ -99,7 +106,7 @@ def table(
         method = highbeam.load(name)
         plain, steady = through(method, clip), through(Steady(method, options), clip)
         row = f"{name:18}{change(plain):11.3f}{change(steady):9.3f}"
-        row += f"{flicker(plain, clip):11.3f}{flicker(steady, clip):9.3f}"
+        row += f"{flicker(plain, scene):11.3f}{flicker(steady, scene):9.3f}"
         row += f"{flicker_ratio(plain, clip):11.2f}{flicker_ratio(steady, clip):9.2f}"
         if references:
             row += "".join(f"{_mean_psnr(frames, references):{wide}.2f}" for frames, wide in ((plain, 11), (steady, 9)))
@@ -171,13 +178,14 @@ def main() -> None:
     count = words.frames
     night, day = lights(count, "night"), [encode(light) for light in lights(count, "day")]
     held, hunts = [1.0] * count, np.exp(_HUNT * np.random.default_rng(0).standard_normal(count)).tolist()
-    table("waiting", filmed([night[0]] * count, held), methods, options)
-    table("waiting, exposure hunts", filmed([night[0]] * count, hunts), methods, options)
-    table("driving", filmed(night, held), methods, options)
-    table("driving, exposure hunts", filmed(night, hunts), methods, options)
+    for title, linear in (("waiting", [night[0]] * count), ("driving", night)):
+        still = filmed(linear, held)
+        table(title, still, methods, options)
+        table(f"{title}, exposure hunts", filmed(linear, hunts), methods, options, scene=still)
     for title, frames in {"rendered day": day, **{path.name: read(path, count) for path in words.day}}.items():
-        table(f"{title}, darkened", darkened(frames, held[: len(frames)]), methods, options, frames)
-        table(f"{title}, darkened, exposure hunts", darkened(frames, hunts[: len(frames)]), methods, options, frames)
+        still, hunting = (darkened(frames, exposures[: len(frames)]) for exposures in (held, hunts))
+        table(f"{title}, darkened", still, methods, options, frames)
+        table(f"{title}, darkened, exposure hunts", hunting, methods, options, frames, scene=still)
     if words.night:
         table(words.night.name, read(words.night, count), methods, options)
     adaptation(methods, night[0])
