@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from highbeam.cli.info import describe, info
 from highbeam.pictures import Picture, encode
+from highbeam.video.containers import VIDEO_SUFFIXES
 from tests.logs import making
 from tests.logs.making import CAMERA, FRONT, START, drive, noise
 
@@ -90,6 +91,15 @@ def test_clips(clip: Path) -> None:
     shown = run(clip)
     assert "h264, 64x48, yuv420p (8 bits)" in shown.stdout
     assert "sound: aac, 48000 Hz, 2 channels" in shown.stdout
+
+
+def test_every_clip_that_is_enhanced_is_known(clip: Path, tmp_path: Path) -> None:
+    """By its suffix; what is in it is another matter."""
+    for suffix in VIDEO_SUFFIXES:
+        other = tmp_path / f"drive{suffix.upper()}"
+        other.hardlink_to(clip)
+        said = describe(other)
+        assert (said["kind"], said["frames"]) == ("clip", 10)
 
 
 def test_rotation(clip: Path, tmp_path: Path) -> None:

@@ -90,12 +90,12 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         HighbeamError: it cannot be read.
     """
-    from highbeam.datasets.clips import is_clip
     from highbeam.logs import is_log, summarise
+    from highbeam.video.containers import has_clip_suffix
 
     if is_log(path):
         return _log(summarise(path))
-    return _clip(path) if is_clip(path) else _picture(path)
+    return _clip(path) if has_clip_suffix(path) else _picture(path)
 
 
 def _log(summary: LogSummary) -> dict[str, Any]:
