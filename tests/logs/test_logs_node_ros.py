@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from highbeam.errors import UsageError
 from highbeam.methods import DEFAULT_METHOD, load
+from highbeam.video.steady import Steady, SteadyOptions
 from tests.conftest import ROOT
 from tests.logs import making
 from tests.logs.making import Frame, noise
+from tests.video.making import Frames, hunting
 
 FOLDER = ROOT / "examples" / "ros2"
 
@@ -150,12 +153,46 @@ def test_a_frame_goes_through(ros: ModuleType) -> None:
     assert node.came.wait(timeout=30)
     node.destroy_node()
     (after,) = node.published
-    expected = load("msrcp", sigmas=(5, 20), clip_low=2, strength=0.5, protect_highlights=False)(noise(8, 9))
-    np.testing.assert_array_equal(after.data.reshape(8, 9, 3), expected)
+    expected = load("msrcp", sigmas=(5, 20), clip_low=2, strength=0.5, protect_highlights=False)
+    np.testing.assert_array_equal(after.data.reshape(8, 9, 3), Steady(expected)(noise(8, 9)))
     assert after.header == before.header
     assert node.output[2].reliability == "reliable"
     node.report()
     assert node.told.lines[-1].startswith("1 enhanced, 0 dropped, 0 failed; the last one took ")
+
+
+def enhanced(ros: ModuleType, frames: Frames, **parameters: Any) -> Frames:
+    """Let frames go through a node, one after another."""
+    node = started(ros, **parameters)
+    for frame in frames:
+        node.came.clear()
+        node.take(making.image(Frame(frame, "rgb8")))
+        assert node.came.wait(timeout=30)
+    node.destroy_node()
+    return [message.data.reshape(frame.shape) for message, frame in zip(node.published, frames, strict=True)]
+
+
+def test_an_exposure_that_hunts_is_held(ros: ModuleType) -> None:
+    frames = hunting(16)
+    by_itself = enhanced(ros, frames, method="clahe", steady=False)
+    held = enhanced(ros, frames, method="clahe", steady=True)
+    for made, method in ((by_itself, load("clahe")), (held, Steady(load("clahe")))):
+        assert all(np.array_equal(one, method(frame)) for one, frame in zip(made, frames, strict=True))
+    assert flicker(held) < 0.5 * flicker(by_itself)
+
+
+def flicker(frames: Frames) -> float:
+    """Mean change of brightness from frame to frame, levels."""
+    return float(np.abs(np.diff([frame.mean() for frame in frames])).mean())
+
+
+def test_noise_is_averaged_where_it_is_asked_for(ros: ModuleType) -> None:
+    frames = hunting(4)
+    made = enhanced(ros, frames, method="gamma", denoise=1.0)
+    method = Steady(load("gamma"), SteadyOptions(denoise=1.0))
+    assert all(np.array_equal(one, method(frame)) for one, frame in zip(made, frames, strict=True))
+    with pytest.raises(UsageError, match="denoise"):
+        started(ros, method="gamma", denoise=0.5, steady=False)
 
 
 def test_files_go_through(ros: ModuleType) -> None:

@@ -29,7 +29,8 @@ class MessageEnhancer:
     """Enhances messages.
 
     Attributes:
-        enhance: the method, ``(H, W, 3)`` RGB of ``uint8`` or ``uint16`` to the same.
+        enhance: the method, ``(H, W, 3)`` RGB of ``uint8`` or ``uint16`` to the same; it may remember the frames
+            before, as one that is held steady does, and is called by one thread.
     """
 
     def __init__(self, enhance: Enhance) -> None:

@@ -12,6 +12,8 @@ _ARGUMENTS = {
     "method": ("unet-m", str, "name of the method; `highbeam methods` lists them"),
     "strength": ("1.0", float, "from 0, the picture as it is, to 1"),
     "protect_highlights": ("true", bool, "keep lamps as they are"),
+    "steady": ("true", bool, "hold the method steady over the frames"),
+    "denoise": ("0.0", float, "average frames over time along motion, from 0, which is off, to 1"),
     "compressed": ("false", bool, "the topics hold JPEG or PNG files"),
     "reliable": ("false", bool, "ask for every frame; cameras seldom offer it"),
 }
