@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, List  # noqa: UP035 - as ROS knows it
 
 import numpy as np
 import pytest
@@ -140,6 +140,7 @@ def test_the_defaults(ros: ModuleType) -> None:
     kind, topic, quality = node.input
     assert (kind.__msgtype__, topic, node.output[:2]) == (making.IMAGE, "image_raw", (kind, "image_enhanced"))
     assert vars(quality) == {"history": "last", "depth": 1, "reliability": "best effort"}
+    assert vars(node.output[2]) == {"history": "last", "depth": 1, "reliability": "reliable"}
     assert node.told.lines == [f"image_raw -> image_enhanced by {DEFAULT_METHOD}"]
     node.destroy_node()
     assert node.destroyed
@@ -156,7 +157,7 @@ def test_a_frame_goes_through(ros: ModuleType) -> None:
     expected = load("msrcp", sigmas=(5, 20), clip_low=2, strength=0.5, protect_highlights=False)
     np.testing.assert_array_equal(after.data.reshape(8, 9, 3), Steady(expected)(noise(8, 9)))
     assert after.header == before.header
-    assert node.output[2].reliability == "reliable"
+    assert (node.input[2].reliability, node.output[2].reliability) == ("reliable", "reliable")
     node.report()
     assert node.told.lines[-1].startswith("1 enhanced, 0 dropped, 0 failed; the last one took ")
 
@@ -233,11 +234,8 @@ def test_the_launch_file_starts_it(ros: ModuleType) -> None:
     node_itself = started(ros, method="gamma")
     node_itself.destroy_node()
     assert (node.package, node.executable) == ("highbeam_ros2", "enhance")
-    assert (
-        {argument.name for argument in arguments}
-        == set(node.parameters[0])
-        == set(node_itself.parameters) - {"options"}
-    )
+    assert {argument.name for argument in arguments} == set(node.parameters[0]) == set(node_itself.parameters)
+    assert node.parameters[0]["options"] == ("options", List[str])  # noqa: UP006
     defaults = {argument.name: argument.default_value for argument in arguments}
     assert defaults["method"] == DEFAULT_METHOD
     assert '"enhance = highbeam_ros2.node:main"' in (FOLDER / "setup.py").read_text()

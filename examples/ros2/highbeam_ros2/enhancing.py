@@ -109,7 +109,7 @@ class Worker:
         publish: takes the results.
         warn: takes what is wrong with a message.
         done: how many were published.
-        failed: how many could not be enhanced.
+        failed: how many could not be enhanced or published.
         seconds: that the last one took.
     """
 
@@ -147,10 +147,10 @@ class Worker:
             start = time.monotonic()
             try:
                 made = self.enhance(message)
-            except Exception as error:  # noqa: BLE001 - one bad frame must not end the node
+                self.seconds = time.monotonic() - start
+                self.publish(made)
+            except Exception as error:  # noqa: BLE001 - one bad frame must not end the work of this thread
                 self.failed += 1
                 self.warn(f"a frame is left out: {error}")
-                continue
-            self.seconds = time.monotonic() - start
-            self.publish(made)
-            self.done += 1
+            else:
+                self.done += 1

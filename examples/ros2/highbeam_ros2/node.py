@@ -35,18 +35,17 @@ class HighbeamNode(Node):
         source = self._parameter("input_topic", "image_raw", "topic of the camera")
         target = self._parameter("output_topic", "image_enhanced", "topic of the result")
         compressed = self._parameter("compressed", default=False, meaning="the topics hold JPEG or PNG files")
-        reliable = self._parameter("reliable", default=False, meaning="ask for every frame; cameras seldom offer it")
+        reliable = self._parameter("reliable", default=False, meaning="ask the camera to be reliable; few offer it")
         words = [word for word in options if word]  # ROS knows no empty list
         check_denoise(denoise, steady=steady)
         enhancer = enhancer_of(method, words, strength=strength, protect_highlights=protect)
         method_held = held(enhancer, steady=steady, denoise=denoise)
         kind = CompressedImage if compressed else Image
-        quality = _quality(reliable=reliable)
-        self._publisher = self.create_publisher(kind, target, quality)
+        self._publisher = self.create_publisher(kind, target, _quality(reliable=True))  # which everybody may ask for
         warn = self.get_logger().warning
         self._worker = Worker(MessageEnhancer(method_held), self._publisher.publish, warn)
         self._worker.start()
-        self._subscription = self.create_subscription(kind, source, self._worker.take, quality)
+        self._subscription = self.create_subscription(kind, source, self._worker.take, _quality(reliable=reliable))
         self._timer = self.create_timer(_REPORT_EVERY, self._report)
         self.get_logger().info(f"{source} -> {target} by {method}")
 
@@ -66,7 +65,7 @@ class HighbeamNode(Node):
 
 
 def _quality(*, reliable: bool) -> QoSProfile:
-    """Ask for the latest frame alone, as sensors offer it."""
+    """Return the quality of service of the latest frame alone, reliable or as sensors offer it."""
     policy = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=policy)
 
