@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["Clip", "inspect", "opened", "other_streams", "packets", "reason"]
+__all__ = ["Clip", "inspect", "opened", "other_streams", "packets", "reason", "stated_rate"]
 
 _ATTACHED_PICTURE = 1 << 10
 _EIGHT = 8
@@ -224,10 +224,21 @@ def _main_video(container: InputContainer) -> VideoStream | None:
     return next(moving, None)
 
 
+def stated_rate(stream: VideoStream) -> Fraction | None:
+    """Return the frames a second, on average; None where nothing says them.
+
+    Of a bare stream, such as ``.h264``, whose frames have no times, the rate that it states counts: FFmpeg's average is
+    a guess.
+    """
+    from av.format import Flags
+
+    untimed = bool(stream.container.format.flags & Flags.no_timestamps.value)
+    return (stream.guessed_rate if untimed else None) or stream.average_rate or stream.guessed_rate
+
+
 def _rate(stream: VideoStream) -> Fraction:
     """Frames a second, as a fraction that every encoder takes."""
-    rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
-    rate = Fraction(rate).limit_denominator(1001)
+    rate = Fraction(stated_rate(stream) or _USUAL_RATE).limit_denominator(1001)
     return rate if 0 < rate <= _FASTEST else _USUAL_RATE
 
 
