@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Clip", "inspect", "opened", "other_streams", "packets", "reason", "stated_rate"]
 
 _ATTACHED_PICTURE = 1 << 10
+_NO_TIMES = 1 << 7
 _EIGHT = 8
 _MOST_ERRORS = 100
 """Read errors in a row, after which nothing more is expected of a file."""
@@ -230,9 +231,7 @@ def stated_rate(stream: VideoStream) -> Fraction | None:
     Of a bare stream, such as ``.h264``, whose frames have no times, the rate that it states counts: FFmpeg's average is
     a guess.
     """
-    from av.format import Flags
-
-    untimed = bool(stream.container.format.flags & Flags.no_timestamps.value)
+    untimed = stream.container.format.flags & _NO_TIMES
     return (stream.guessed_rate if untimed else None) or stream.average_rate or stream.guessed_rate
 
 
