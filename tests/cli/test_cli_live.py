@@ -86,6 +86,16 @@ def test_a_last_frame_that_is_not_whole_is_reported_and_the_others_are_there() -
     assert b"Traceback" not in ended.stderr
 
 
+def test_a_source_without_any_frame_is_an_error(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin(monkeypatch, b"")
+    ended = command(*PIPED, "-o", tmp_path / "zero.mp4")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "error: <stdin>: ended before its first frame; check that what sends it has any\n"
+    assert files(tmp_path) == []
+
+
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg")
 def test_ffmpeg_before_and_behind(tmp_path: Path) -> None:
     source = "ffmpeg -v error -f lavfi -i testsrc=size=64x48:rate=20 -frames:v 30 -f rawvideo -pix_fmt rgb24 -"

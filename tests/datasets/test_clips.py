@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from highbeam.datasets.clips import CLIP_SUFFIXES, _pixels, frame_times, is_clip, read_frames
+from highbeam.datasets.clips import _pixels, frame_times, is_clip, read_frames
 from highbeam.errors import DamagedPictureError, PictureError, UnsupportedPictureError
+from highbeam.video.containers import VIDEO_SUFFIXES
 from tests.conftest import SHARED
 from tests.datasets.makers import Rgb, draw, film
 
@@ -135,7 +136,8 @@ def test_suffixes() -> None:
     assert is_clip(Path("a/B.MP4"))
     assert not is_clip(Path("a/b.jpg"))
     assert not is_clip(Path("mp4"))
-    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in CLIP_SUFFIXES)
+    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in VIDEO_SUFFIXES)
+    assert all(is_clip(Path("a").with_suffix(suffix)) for suffix in VIDEO_SUFFIXES)
 
 
 def test_a_picture_is_no_clip_of_many_frames(tmp_path: Path) -> None:

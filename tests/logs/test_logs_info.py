@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 
 from highbeam.cli.info import describe, info
 from highbeam.pictures import Picture, encode
+from highbeam.video.containers import VIDEO_SUFFIXES
 from tests.logs import making
 from tests.logs.making import CAMERA, FRONT, START, drive, noise
+from tests.video.making import Video, make
 
 app = typer.Typer()
 app.command()(info)
@@ -90,6 +92,28 @@ def test_clips(clip: Path) -> None:
     shown = run(clip)
     assert "h264, 64x48, yuv420p (8 bits)" in shown.stdout
     assert "sound: aac, 48000 Hz, 2 channels" in shown.stdout
+
+
+def test_every_clip_that_is_enhanced_is_known(clip: Path, tmp_path: Path) -> None:
+    """By its suffix; what is in it is another matter."""
+    for suffix in VIDEO_SUFFIXES:
+        other = tmp_path / f"drive{suffix.upper()}"
+        other.hardlink_to(clip)
+        said = describe(other)
+        assert (said["kind"], said["frames"]) == ("clip", 10)
+
+
+@pytest.mark.parametrize("name", ["GL010023.LRV", "drive"])
+def test_a_clip_of_another_suffix_is_known_by_what_is_in_it(clip: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).hardlink_to(clip)
+    said = describe(tmp_path / name)
+    assert (said["kind"], said["frames"], said["rate"]) == ("clip", 10, 25.0)
+
+
+def test_a_bare_stream(tmp_path: Path) -> None:
+    path = make(tmp_path / "drive.h264", Video(rate=Fraction(30)), format="h264")
+    said = describe(path)
+    assert (said["frames"], said["rate"], said["duration"]) == (20, 30.0, pytest.approx(20 / 30))
 
 
 def test_rotation(clip: Path, tmp_path: Path) -> None:

@@ -120,6 +120,27 @@ def test_one_bad_frame_does_not_end_the_work(example: ModuleType) -> None:
     assert warnings[0].startswith("a frame is left out: encoding '32FC1'")
 
 
+def test_what_cannot_be_published_does_not_end_the_work(example: ModuleType) -> None:
+    warnings: list[str] = []
+    made: list[Any] = []
+    done = threading.Semaphore(0)
+
+    def publish(number: int) -> None:
+        done.release()
+        if number == -1:
+            raise RuntimeError("the publisher is gone")
+        made.append(number)
+
+    worker = example.Worker(int.__neg__, publish, warnings.append)
+    worker.start()
+    for number in (1, 2):
+        worker.take(number)
+        assert done.acquire(timeout=10)
+    worker.stop()
+    assert (made, worker.done, worker.failed) == ([-2], 1, 1)
+    assert warnings == ["a frame is left out: the publisher is gone"]
+
+
 def test_stopping_what_never_started(example: ModuleType) -> None:
     worker = example.Worker(inverted, print, print)
     worker.stop()
@@ -136,6 +157,6 @@ def test_the_files_of_the_package_agree() -> None:
         compile(text, "example", "exec")
     declared = set(re.findall(r'_parameter\(\s*"(\w+)"', node))
     assert declared == set(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE))
-    assert declared - {"options"} == set(re.findall(r'^    "(\w+)": \(', launch, flags=re.MULTILINE))
+    assert declared == set(re.findall(r'^    "(\w+)": \(', launch, flags=re.MULTILINE))
     assert "<name>highbeam_ros2</name>" in (FOLDER / "package.xml").read_text()
     assert (FOLDER / "resource" / "highbeam_ros2").is_file()

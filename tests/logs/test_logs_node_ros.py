@@ -8,15 +8,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, List  # noqa: UP035 - as ROS knows it
 
 import numpy as np
 import pytest
 
+from highbeam.errors import UsageError
 from highbeam.methods import DEFAULT_METHOD, load
+from highbeam.video.steady import Steady, SteadyOptions
 from tests.conftest import ROOT
 from tests.logs import making
 from tests.logs.making import Frame, noise
+from tests.video.making import Frames, hunting
 
 FOLDER = ROOT / "examples" / "ros2"
 
@@ -137,6 +140,7 @@ def test_the_defaults(ros: ModuleType) -> None:
     kind, topic, quality = node.input
     assert (kind.__msgtype__, topic, node.output[:2]) == (making.IMAGE, "image_raw", (kind, "image_enhanced"))
     assert vars(quality) == {"history": "last", "depth": 1, "reliability": "best effort"}
+    assert vars(node.output[2]) == {"history": "last", "depth": 1, "reliability": "reliable"}
     assert node.told.lines == [f"image_raw -> image_enhanced by {DEFAULT_METHOD}"]
     node.destroy_node()
     assert node.destroyed
@@ -150,12 +154,46 @@ def test_a_frame_goes_through(ros: ModuleType) -> None:
     assert node.came.wait(timeout=30)
     node.destroy_node()
     (after,) = node.published
-    expected = load("msrcp", sigmas=(5, 20), clip_low=2, strength=0.5, protect_highlights=False)(noise(8, 9))
-    np.testing.assert_array_equal(after.data.reshape(8, 9, 3), expected)
+    expected = load("msrcp", sigmas=(5, 20), clip_low=2, strength=0.5, protect_highlights=False)
+    np.testing.assert_array_equal(after.data.reshape(8, 9, 3), Steady(expected)(noise(8, 9)))
     assert after.header == before.header
-    assert node.output[2].reliability == "reliable"
+    assert (node.input[2].reliability, node.output[2].reliability) == ("reliable", "reliable")
     node.report()
     assert node.told.lines[-1].startswith("1 enhanced, 0 dropped, 0 failed; the last one took ")
+
+
+def enhanced(ros: ModuleType, frames: Frames, **parameters: Any) -> Frames:
+    """Let frames go through a node, one after another."""
+    node = started(ros, **parameters)
+    for frame in frames:
+        node.came.clear()
+        node.take(making.image(Frame(frame, "rgb8")))
+        assert node.came.wait(timeout=30)
+    node.destroy_node()
+    return [message.data.reshape(frame.shape) for message, frame in zip(node.published, frames, strict=True)]
+
+
+def test_an_exposure_that_hunts_is_held(ros: ModuleType) -> None:
+    frames = hunting(16)
+    by_itself = enhanced(ros, frames, method="clahe", steady=False)
+    held = enhanced(ros, frames, method="clahe", steady=True)
+    for made, method in ((by_itself, load("clahe")), (held, Steady(load("clahe")))):
+        assert all(np.array_equal(one, method(frame)) for one, frame in zip(made, frames, strict=True))
+    assert flicker(held) < 0.5 * flicker(by_itself)
+
+
+def flicker(frames: Frames) -> float:
+    """Mean change of brightness from frame to frame, levels."""
+    return float(np.abs(np.diff([frame.mean() for frame in frames])).mean())
+
+
+def test_noise_is_averaged_where_it_is_asked_for(ros: ModuleType) -> None:
+    frames = hunting(4)
+    made = enhanced(ros, frames, method="gamma", denoise=1.0)
+    method = Steady(load("gamma"), SteadyOptions(denoise=1.0))
+    assert all(np.array_equal(one, method(frame)) for one, frame in zip(made, frames, strict=True))
+    with pytest.raises(UsageError, match="denoise"):
+        started(ros, method="gamma", denoise=0.5, steady=False)
 
 
 def test_files_go_through(ros: ModuleType) -> None:
@@ -196,11 +234,8 @@ def test_the_launch_file_starts_it(ros: ModuleType) -> None:
     node_itself = started(ros, method="gamma")
     node_itself.destroy_node()
     assert (node.package, node.executable) == ("highbeam_ros2", "enhance")
-    assert (
-        {argument.name for argument in arguments}
-        == set(node.parameters[0])
-        == set(node_itself.parameters) - {"options"}
-    )
+    assert {argument.name for argument in arguments} == set(node.parameters[0]) == set(node_itself.parameters)
+    assert node.parameters[0]["options"] == ("options", List[str])  # noqa: UP006
     defaults = {argument.name: argument.default_value for argument in arguments}
     assert defaults["method"] == DEFAULT_METHOD
     assert '"enhance = highbeam_ros2.node:main"' in (FOLDER / "setup.py").read_text()

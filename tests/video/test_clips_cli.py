@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from highbeam.batch import Record
@@ -21,7 +23,7 @@ from highbeam.errors import OutputError, UsageError
 from highbeam.sources import Source
 from highbeam.video.clips import ClipJob
 from highbeam.video.encoding import Encoding
-from tests.video.making import Video, make, planes, times, write_srt
+from tests.video.making import Video, make, picture, planes, times, write_srt
 
 NAMES = ("a.mp4", "b.PNG", "drive/c.mkv", "drive/d.jpg", "drive/.e.mp4", "clips/f.AVI", "clips/g.webm", "notes.txt")
 
@@ -56,6 +58,33 @@ def test_words_are_divided() -> None:
     assert divide(["**/*"]).pictures == ("**/*",)
     assert len(divide(["**/*", "a.mp4", "./a.mp4"]).clips) == 4
     assert divide(["*.mp4"]).pictures == ()
+
+
+def test_a_named_file_is_a_clip_by_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its suffix; in a folder the suffix decides, and lists that name other files are never opened."""
+    monkeypatch.chdir(tmp_path)
+    for name, form in (("drive.divx", "avi"), ("GL01.LRV", "mp4"), ("drive.h264", "h264"), ("bare", "matroska")):
+        make(Path(name), Video(frames=2), format=form)
+    clips = ["drive.divx", "GL01.LRV", "drive.h264", "bare"]
+    cv2.imwrite("still.png", picture(0, (32, 24)))
+    Path("still.png").rename("still.raw")
+    Path("list.txt").write_text("ffconcat version 1.0\nfile GL01.LRV\n")
+    Path("list.hls").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nGL01.LRV\n#EXT-X-ENDLIST\n")
+    data = Path("GL01.LRV").read_bytes()
+    Path("still.heic").write_bytes(data[:8] + b"heic" + data[12:])  # FFmpeg opens such, too
+    others = ["still.raw", "still.heic", "list.txt", "list.hls"]
+    words = divide([*clips, *others])
+    assert (names(words.clips), words.pictures) == (clips, tuple(others))
+    assert [str(item.output) for item in plan_clips(words.clips[:2], "out").items] == ["out/drive.mp4", "out/GL01.mp4"]
+    assert divide(["."]).clips == ()
+    assert divide(["*"]).clips == ()
+
+
+def test_frames_of_a_bare_stream_lie_at_the_rate_that_it_states(tmp_path: Path) -> None:
+    source = make(tmp_path / "drive.h264", Video(rate=Fraction(30)), format="h264")
+    (record,) = run_clips(plan_clips(divide([str(source)]).clips, str(tmp_path / "out")), JOB, method="none")
+    assert (record.status, record.error) == ("done", None)
+    assert times(tmp_path / "out" / "drive.mp4") == [Fraction(number, 30) for number in range(20)]
 
 
 @pytest.mark.usefixtures("night")

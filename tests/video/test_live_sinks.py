@@ -121,13 +121,15 @@ def test_colours_come_back(tmp_path: Path) -> None:
     assert np.abs(rgb.astype(int) - colour).max() <= 4
 
 
-@pytest.mark.parametrize("size", [(1, 1), (63, 47), (64, 47)])
-def test_odd_sizes_lose_nothing(size: tuple[int, int], tmp_path: Path) -> None:
-    sink = FileSink(tmp_path / "odd.mp4")
+@pytest.mark.parametrize("name", ["odd.mp4", "odd.mkv", "odd.ts"])
+@pytest.mark.parametrize("size", [(1, 1), (21, 13), (63, 47), (64, 47)])
+def test_odd_sizes_are_neither_cut_nor_padded(size: tuple[int, int], name: str, tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / name)
     sink.write(np.full((size[1], size[0], 3), 90, np.uint8), 0.0)
     sink.close()
-    (_, pixels), *_ = played(tmp_path / "odd.mp4")
-    assert pixels.shape == (size[1] + size[1] % 2, size[0] + size[0] % 2, 3)
+    (_, pixels), *_ = played(tmp_path / name)
+    assert pixels.shape == (size[1], size[0], 3)
+    assert np.abs(pixels.astype(int) - 90).max() <= 2
 
 
 def test_frames_of_the_same_moment_follow_each_other(tmp_path: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import platform
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from fractions import Fraction
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -18,9 +21,10 @@ import pytest
 
 from highbeam.errors import SourceError, StreamLostError, UsageError
 from highbeam.methods.base import Pixels
+from highbeam.video.live_reader import Arrival
 from highbeam.video.live_sources import RawSource, is_live, parse_size, parse_source, raw_source
 from highbeam.video.live_streams import Backlog, Pace, StreamSource, to_rgb
-from tests.video.live_servers import RtspServer, camera, free_port, number_of, numbered, transport_stream
+from tests.video.live_servers import RtspServer, camera, free_port, jpeg, number_of, numbered, transport_stream
 
 
 def stream(word: str, **changes: float) -> StreamSource:
@@ -249,16 +253,36 @@ def test_a_camera_that_falls_silent_is_lost() -> None:
                 pass
 
 
-def test_what_is_no_stream(tmp_path: Path) -> None:
-    import functools
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+@contextmanager
+def folder(path: Path, made: Mapping[str, Callable[[], bytes]] | None = None) -> Iterator[str]:
+    """Serve a folder, and what is made when it is asked for; yields the address."""
 
-    from tests.video.live_servers import jpeg
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            make = (made or {}).get(self.path)
+            if make is None:
+                with suppress(ConnectionError):
+                    super().do_GET()
+                return
+            data = make()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
-    class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             pass
 
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(path)))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_what_is_no_stream(tmp_path: Path) -> None:
     (tmp_path / "one.jpg").write_bytes(jpeg(numbered(1)))
     (tmp_path / "words.txt").write_text("no picture " * 100)
     with av.open(str(tmp_path / "sound.wav"), "w") as sound:
@@ -266,43 +290,56 @@ def test_what_is_no_stream(tmp_path: Path) -> None:
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), layout="mono")
         silence.sample_rate = 8000
         sound.mux(track.encode(silence))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path)))
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     said = {
         "one.jpg": "a single picture, no stream",
         "words.txt": "has no picture",
         "sound.wav": "has no picture",
         "gone": "404",
     }
-    for name, text in said.items():
-        with pytest.raises(SourceError, match=text):
-            numbers(stream(f"http://127.0.0.1:{server.server_port}/{name}"), 1)
-    server.shutdown()
-    server.server_close()
+    with folder(tmp_path) as url:
+        for name, text in said.items():
+            with pytest.raises(SourceError, match=text):
+                numbers(stream(f"{url}/{name}"), 1)
+
+
+def record(path: Path, frames: int, rate: int, **options: str) -> None:
+    """Write a recording of numbered pictures with a key frame in every second."""
+    with av.open(str(path), "w", options=options) as clip:
+        track = clip.add_stream("libx264", rate=rate, options={"g": str(rate), "sc_threshold": "0"})
+        track.width, track.height, track.pix_fmt = 192, 96, "yuv420p"
+        for number in range(frames):
+            clip.mux(track.encode(av.VideoFrame.from_ndarray(numbered(number), format="rgb24")))
+        clip.mux(track.encode(None))
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.m3u8"])
 def test_a_recording_over_http_is_played_in_its_own_time_and_ends(name: str, tmp_path: Path) -> None:
-    import functools
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    """Longer than what counts as a backlog of a camera: all of it is there from the start, and none is late."""
+    record(tmp_path / name, 60, 20)
+    with folder(tmp_path) as url:
+        arrivals = list(stream(f"{url}/{name}").arrivals(threading.Event()))
+    assert [number_of(a.pixels()) for a in arrivals if a.pixels] == list(range(60))
+    assert 2.9 < arrivals[-1].when - arrivals[0].when < 7.0
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
 
-    with av.open(str(tmp_path / name), "w") as clip:
-        track = clip.add_stream("libx264", rate=20)
-        track.width, track.height, track.pix_fmt = 192, 96, "yuv420p"
-        for number in range(20):
-            clip.mux(track.encode(av.VideoFrame.from_ndarray(numbered(number), format="rgb24")))
-        clip.mux(track.encode(None))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path)))
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    arrivals = list(stream(f"http://127.0.0.1:{server.server_port}/{name}").arrivals(threading.Event()))
-    server.shutdown()
-    server.server_close()
-    assert [number_of(a.pixels()) for a in arrivals if a.pixels] == list(range(20))
-    assert 0.9 < arrivals[-1].when - arrivals[0].when < 5.0
+def test_pieces_of_a_live_stream_are_played_in_its_time(tmp_path: Path) -> None:
+    """A live list as it grows: three pieces are there at first, then one a second."""
+    record(tmp_path / "all.m3u8", 75, 15, hls_time="1", hls_list_size="0")
+    begun = time.monotonic()
+
+    def grown() -> bytes:
+        count = min(5, 3 + int(time.monotonic() - begun))
+        pieces = "".join(f"#EXTINF:1.0,\nall{number}.ts\n" for number in range(count))
+        end = "#EXT-X-ENDLIST\n" if time.monotonic() - begun > 3.5 else ""
+        return f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n{pieces}{end}".encode()
+
+    found = list[Arrival]()
+    with folder(tmp_path, {"/live.m3u8": grown}) as url, pytest.raises(StreamLostError, match="the stream ended"):
+        found.extend(stream(f"{url}/live.m3u8").arrivals(threading.Event()))
+    assert [number_of(arrival.pixels()) for arrival in found if arrival.pixels] == list(range(75))
+    assert found[-1].when - found[0].when > 4.5
+    apart = np.diff([arrival.when for arrival in found])
+    assert np.median(apart) == pytest.approx(1 / 15, abs=0.03)  # and not in bursts
 
 
 def test_the_event_ends_reading() -> None:
@@ -334,16 +371,57 @@ def test_a_stream_in_time_is_never_passed_over() -> None:
     assert not any(backlog.passes(0.04 * k, 0.03, key=k % 10 == 0) for k in range(200))
 
 
-def test_pace() -> None:
+def steps(pace: Pace, *rows: tuple[float, float, float, bool]) -> list[bool]:
+    """Take packets of (now, their time, waited, key)."""
+    return [pace.passes(now, at, waited, key=key) for now, at, waited, key in rows]
+
+
+def test_frames_are_due_at_their_own_times() -> None:
     pace = Pace()
+    assert steps(pace, (100.0, 7.0, 0.0, True)) == [False]
     assert pace.wait(100.0, 7.0) == 0.0
     assert pace.wait(100.0, 7.5) == pytest.approx(0.5)
     assert pace.wait(100.7, 7.5) == 0.0
-    assert pace.wait(100.7, 8.0) == pytest.approx(0.3)
-    assert pace.wait(105.0, 8.2) == 0.0  # far too late: the present counts as being in time
-    assert pace.wait(105.0, 8.4) == pytest.approx(0.2)
-    assert pace.wait(105.0, 1000.0) == 0.0  # the stream's clock jumped
-    assert pace.wait(105.0, 1000.1) == pytest.approx(0.1)
+    assert pace.wait(100.0, 8.5, most=1.0) == 0.0  # a frame of another clock than that of the packets
+    assert pace.wait(100.0, 7.0 + Pace.EARLY + 1.0) == 0.0
+
+
+@pytest.mark.parametrize("to", [1000.0, 0.0])
+def test_a_clock_that_jumps_begins_anew(to: float) -> None:
+    pace = Pace()
+    assert steps(pace, (100.0, 70.0, 0.0, True), (101.0, to, 0.0, False)) == [False, False]
+    assert pace.wait(101.0, to) == 0.0
+    assert pace.wait(101.0, to + 0.5) == pytest.approx(0.5)
+
+
+def test_a_recording_that_is_there_at_once_is_in_time() -> None:
+    pace, now = Pace(), 50.0
+    for number in range(300):
+        assert not pace.passes(now, number / 30, 0.0, key=number == 0)
+        now += pace.wait(now, number / 30) + 0.01  # of decoding
+    assert now == pytest.approx(50.0 + 299 / 30, abs=0.02)
+
+
+def test_what_is_decoded_too_slowly_is_passed_over_until_a_key_frame_is_in_time() -> None:
+    pace = Pace()
+    slow = [(10.0 + 0.3 * k, 0.1 * k, 0.0, k == 0) for k in range(7)]
+    assert steps(pace, *slow) == [False] * 6 + [True]  # 1.2 s late
+    assert steps(pace, (11.8, 1.7, 0.0, True)) == [True]  # still late
+    assert steps(pace, (11.8, 1.9, 0.0, False), (11.8, 2.0, 0.0, True)) == [True, False]
+
+
+def test_waiting_for_the_source_makes_nothing_late() -> None:
+    pace = Pace()
+    assert steps(pace, (10.0, 0.0, 0.0, True), (13.0, 0.1, 3.0, False), (13.1, 0.2, 0.0, False)) == [False] * 3
+    assert pace.wait(13.1, 0.3) == pytest.approx(0.1)
+    narrow = [(13.0 + 0.2 * k, 0.1 * k, 0.2, False) for k in range(2, 60)]  # a network at half the rate
+    assert not any(steps(pace, *narrow))
+
+
+def test_waiting_ends_a_backlog() -> None:
+    pace = Pace()
+    assert steps(pace, (10.0, 0.0, 0.0, True), (12.0, 0.1, 0.0, True)) == [False, True]
+    assert steps(pace, (14.2, 0.2, 2.0, False), (14.3, 0.3, 2.0, True)) == [True, False]
 
 
 # --- colours

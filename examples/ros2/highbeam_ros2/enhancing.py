@@ -29,7 +29,8 @@ class MessageEnhancer:
     """Enhances messages.
 
     Attributes:
-        enhance: the method, ``(H, W, 3)`` RGB of ``uint8`` or ``uint16`` to the same.
+        enhance: the method, ``(H, W, 3)`` RGB of ``uint8`` or ``uint16`` to the same; it may remember the frames
+            before, as one that is held steady does, and is called by one thread.
     """
 
     def __init__(self, enhance: Enhance) -> None:
@@ -108,7 +109,7 @@ class Worker:
         publish: takes the results.
         warn: takes what is wrong with a message.
         done: how many were published.
-        failed: how many could not be enhanced.
+        failed: how many could not be enhanced or published.
         seconds: that the last one took.
     """
 
@@ -146,10 +147,10 @@ class Worker:
             start = time.monotonic()
             try:
                 made = self.enhance(message)
-            except Exception as error:  # noqa: BLE001 - one bad frame must not end the node
+                self.seconds = time.monotonic() - start
+                self.publish(made)
+            except Exception as error:  # noqa: BLE001 - one bad frame must not end the work of this thread
                 self.failed += 1
                 self.warn(f"a frame is left out: {error}")
-                continue
-            self.seconds = time.monotonic() - start
-            self.publish(made)
-            self.done += 1
+            else:
+                self.done += 1

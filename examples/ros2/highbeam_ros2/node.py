@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
-from highbeam.cli.options import enhancer_of
+from highbeam.cli.options import check_denoise, enhancer_of, held
 from highbeam.methods.registry import DEFAULT_METHOD
 from highbeam_ros2.enhancing import MessageEnhancer, Worker
 
@@ -30,19 +30,22 @@ class HighbeamNode(Node):
         options = self._parameter("options", [""], "options of the method, such as ['sigmas=15,80,250']")
         strength = self._parameter("strength", 1.0, "from 0, the picture as it is, to 1")
         protect = self._parameter("protect_highlights", default=True, meaning="keep lamps as they are")
+        steady = self._parameter("steady", default=True, meaning="hold the method steady over the frames")
+        denoise = self._parameter("denoise", 0.0, "average frames over time along motion, from 0, which is off, to 1")
         source = self._parameter("input_topic", "image_raw", "topic of the camera")
         target = self._parameter("output_topic", "image_enhanced", "topic of the result")
         compressed = self._parameter("compressed", default=False, meaning="the topics hold JPEG or PNG files")
-        reliable = self._parameter("reliable", default=False, meaning="ask for every frame; cameras seldom offer it")
+        reliable = self._parameter("reliable", default=False, meaning="ask the camera to be reliable; few offer it")
         words = [word for word in options if word]  # ROS knows no empty list
+        check_denoise(denoise, steady=steady)
         enhancer = enhancer_of(method, words, strength=strength, protect_highlights=protect)
+        method_held = held(enhancer, steady=steady, denoise=denoise)
         kind = CompressedImage if compressed else Image
-        quality = _quality(reliable=reliable)
-        self._publisher = self.create_publisher(kind, target, quality)
+        self._publisher = self.create_publisher(kind, target, _quality(reliable=True))  # which everybody may ask for
         warn = self.get_logger().warning
-        self._worker = Worker(MessageEnhancer(enhancer), self._publisher.publish, warn)
+        self._worker = Worker(MessageEnhancer(method_held), self._publisher.publish, warn)
         self._worker.start()
-        self._subscription = self.create_subscription(kind, source, self._worker.take, quality)
+        self._subscription = self.create_subscription(kind, source, self._worker.take, _quality(reliable=reliable))
         self._timer = self.create_timer(_REPORT_EVERY, self._report)
         self.get_logger().info(f"{source} -> {target} by {method}")
 
@@ -62,7 +65,7 @@ class HighbeamNode(Node):
 
 
 def _quality(*, reliable: bool) -> QoSProfile:
-    """Ask for the latest frame alone, as sensors offer it."""
+    """Return the quality of service of the latest frame alone, reliable or as sensors offer it."""
     policy = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=policy)
 

@@ -1,5 +1,7 @@
 """Start the node: ``ros2 launch highbeam_ros2 enhance.launch.py input_topic:=/camera/image_raw``."""
 
+from typing import List  # noqa: UP035 - launch knows lists by this name alone
+
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
@@ -10,10 +12,13 @@ _ARGUMENTS = {
     "input_topic": ("image_raw", str, "topic of the camera"),
     "output_topic": ("image_enhanced", str, "topic of the result"),
     "method": ("unet-m", str, "name of the method; `highbeam methods` lists them"),
+    "options": ("['']", List[str], "options of the method, such as ['sigmas=15,80,250']"),  # noqa: UP006
     "strength": ("1.0", float, "from 0, the picture as it is, to 1"),
     "protect_highlights": ("true", bool, "keep lamps as they are"),
+    "steady": ("true", bool, "hold the method steady over the frames"),
+    "denoise": ("0.0", float, "average frames over time along motion, from 0, which is off, to 1"),
     "compressed": ("false", bool, "the topics hold JPEG or PNG files"),
-    "reliable": ("false", bool, "ask for every frame; cameras seldom offer it"),
+    "reliable": ("false", bool, "ask the camera to be reliable; few offer it"),
 }
 
 

@@ -33,6 +33,8 @@ class Words:
 def divide(words: Sequence[str], out: str | None = None) -> Words:
     """Tell words for clips from words for pictures; folders and globs may stand for both.
 
+    In folders and globs, suffixes decide; a file that is named itself is a clip by what is in it, too.
+
     Args:
         words: files, folders and globs, as a user gives them.
         out: the folder of the results; what lies in it is no source.
@@ -46,12 +48,19 @@ def divide(words: Sequence[str], out: str | None = None) -> Words:
     with looking():
         for word in words:
             found = list(_of_word(word, kept_out))
-            here = [source for source in found if has_clip_suffix(source.path)]
+            here = found if _is_named_clip(word) else [source for source in found if has_clip_suffix(source.path)]
             for source in here:
                 _note(clips, source)
             if not here or any(has_picture_suffix(source.path) for source in found):
                 pictures.append(word)
     return Words(tuple(pictures), tuple(clips.values()))
+
+
+def _is_named_clip(word: str) -> bool:
+    """Whether a word is a file that is a clip."""
+    from highbeam.video.probing import holds_clip
+
+    return bool(word) and Path(word).is_file() and holds_clip(Path(word))
 
 
 def _note(clips: dict[str, Source], source: Source) -> None:

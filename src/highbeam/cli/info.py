@@ -90,12 +90,14 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         HighbeamError: it cannot be read.
     """
-    from highbeam.datasets.clips import is_clip
     from highbeam.logs import is_log, summarise
+    from highbeam.video.containers import has_clip_suffix
+    from highbeam.video.probing import holds_clip
 
     if is_log(path):
         return _log(summarise(path))
-    return _clip(path) if is_clip(path) else _picture(path)
+    named_so = has_clip_suffix(path)  # also where there is no such file
+    return _clip(path) if named_so or (path.is_file() and holds_clip(path)) else _picture(path)
 
 
 def _log(summary: LogSummary) -> dict[str, Any]:
@@ -167,10 +169,12 @@ def _clip(path: Path) -> dict[str, Any]:
 
 
 def _streams(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
+    from highbeam.video.inspecting import stated_rate
+
     audio = [_audio(one) for one in container.streams.audio]  # before the packets are read, which ends the file
     frames, duration, broken = _counted(container, stream)
     context = stream.codec_context
-    rate = stream.average_rate or stream.guessed_rate
+    rate = stated_rate(stream)
     return {
         "format": container.format.name,
         "codec": context.name,
@@ -198,8 +202,8 @@ def _counted(container: InputContainer, stream: VideoStream) -> tuple[int, float
     base, times, errors = float(stream.time_base or 0), list[int](), list[str]()
     tick = 1 / float(stream.average_rate) if stream.average_rate else 0.0
     for packet in packets(container, (stream,), errors):
-        if packet.pts is not None and not packet.is_discard:
-            times.append(packet.pts)
+        if not packet.is_discard and (packet.size or packet.pts is not None):
+            times.append(len(times) * (packet.duration or 0) if packet.pts is None else packet.pts)
             tick = float(packet.duration or 0) * base or tick
     broken = f"cannot be read to its end ({errors[0]})" if errors else None
     if stream.frames > len(times):

@@ -110,7 +110,7 @@ def enhance_live(
 
     Raises:
         UsageError: the words do not fit together.
-        SourceError: the source cannot be opened, or was lost for good.
+        SourceError: the source cannot be opened, was lost for good, or ended without any frame.
         SinkError: an output did not take the frames.
     """
     from highbeam.video.live import run_live

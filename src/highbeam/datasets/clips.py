@@ -11,22 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from highbeam.errors import DamagedPictureError, PictureError, UnsupportedPictureError
+from highbeam.video.containers import has_clip_suffix
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["CLIP_SUFFIXES", "frame_times", "is_clip", "read_frames"]
-
-CLIP_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts"})
+__all__ = ["frame_times", "is_clip", "read_frames"]
 
 _RIGHT_ANGLE = 90
 
 
 def is_clip(path: Path) -> bool:
-    """Whether a name ends like that of a clip."""
-    return path.suffix.lower() in CLIP_SUFFIXES
+    """Whether a name ends like that of a clip; see :data:`highbeam.video.containers.VIDEO_SUFFIXES`."""
+    return has_clip_suffix(path)
 
 
 def frame_times(path: Path) -> list[tuple[int, float]]:

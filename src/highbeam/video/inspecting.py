@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["Clip", "inspect", "opened", "other_streams", "packets", "reason"]
+__all__ = ["Clip", "inspect", "opened", "other_streams", "packets", "reason", "stated_rate"]
 
 _ATTACHED_PICTURE = 1 << 10
+_NO_TIMES = 1 << 7
 _EIGHT = 8
 _MOST_ERRORS = 100
 """Read errors in a row, after which nothing more is expected of a file."""
@@ -224,10 +225,19 @@ def _main_video(container: InputContainer) -> VideoStream | None:
     return next(moving, None)
 
 
+def stated_rate(stream: VideoStream) -> Fraction | None:
+    """Return the frames a second, on average; None where nothing says them.
+
+    Of a bare stream, such as ``.h264``, whose frames have no times, the rate that it states counts: FFmpeg's average is
+    a guess.
+    """
+    untimed = stream.container.format.flags & _NO_TIMES
+    return (stream.guessed_rate if untimed else None) or stream.average_rate or stream.guessed_rate
+
+
 def _rate(stream: VideoStream) -> Fraction:
     """Frames a second, as a fraction that every encoder takes."""
-    rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
-    rate = Fraction(rate).limit_denominator(1001)
+    rate = Fraction(stated_rate(stream) or _USUAL_RATE).limit_denominator(1001)
     return rate if 0 < rate <= _FASTEST else _USUAL_RATE
 
 

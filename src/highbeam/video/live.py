@@ -68,7 +68,7 @@ def run_live(
         How the run stood in the end.
 
     Raises:
-        SourceError: the source cannot be opened, or was lost for good.
+        SourceError: the source cannot be opened, was lost for good, or ended without any frame.
         SinkError: an output did not take the frames.
         ArrayError: the enhancer does not keep shape and dtype.
     """

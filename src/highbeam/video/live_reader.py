@@ -208,7 +208,11 @@ class Reader:
             self._mailbox.close()
 
     def _lost(self) -> bool:
-        """Read until the source ends, False, or is lost and worth another attempt, True after the pause."""
+        """Read until the source ends, False, or is lost and worth another attempt, True after the pause.
+
+        Raises:
+            SourceError: no other attempt is worth it, or the source ended without having given a frame.
+        """
         try:
             with closing(self._source.arrivals(self._stop)) as arrivals:
                 for arrival in arrivals:
@@ -220,6 +224,8 @@ class Reader:
             self._tell(f"{error}; trying again in {pause:.1f} s")
             self._stop.wait(pause)
             return True
+        if self._first is None and not self._stop.is_set():
+            raise SourceError(self._source.name, "ended before its first frame; check that what sends it has any")
         return False
 
     def _check_worth(self, error: SourceError) -> None:

@@ -227,8 +227,8 @@ class _File:
 
     def _streamed(self, shape: tuple[int, ...], crf: int) -> VideoStream:
         stream = self._container.add_stream("libx264", rate=_RATE, options=_ENCODER | {"crf": str(crf)})
-        stream.height, stream.width = (side + side % 2 for side in shape[:2])
-        stream.pix_fmt = "yuv420p"
+        stream.height, stream.width = shape[:2]
+        stream.pix_fmt = _pixel_format(shape)
         context = stream.codec_context
         context.time_base = _TICKS
         context.colorspace = context.color_primaries = context.color_trc = _BT709
@@ -240,8 +240,12 @@ class _File:
         import av
         from av.video.frame import PictureType
 
-        frame = av.VideoFrame.from_ndarray(_even(pixels), format="rgb24").reformat(
-            format="yuv420p", src_colorspace=_BT709, dst_colorspace=_BT709, src_color_range=2, dst_color_range=1
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24").reformat(
+            format=_pixel_format(pixels.shape),
+            src_colorspace=_BT709,
+            dst_colorspace=_BT709,
+            src_color_range=2,
+            dst_color_range=1,
         )
         frame.time_base = _TICKS
         frame.pts = self._last = max(self._last + 1, round(at / _TICKS))
@@ -267,9 +271,6 @@ class _File:
         return SinkError(str(self._path), f"cannot be written ({getattr(error, 'strerror', None) or error})")
 
 
-def _even(pixels: Pixels) -> Pixels:
-    """Repeat the last row and column where their number is odd: the encoder shares colour among two by two pixels."""
-    height, width = pixels.shape[:2]
-    if height % 2 or width % 2:
-        pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return np.ascontiguousarray(pixels)
+def _pixel_format(shape: tuple[int, ...]) -> str:
+    """4:2:0, which plays everywhere; 4:4:4 where a side is odd, which the encoder refuses in 4:2:0. So do clips."""
+    return "yuv444p" if shape[0] % 2 or shape[1] % 2 else "yuv420p"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +70,8 @@ class StreamSource:
         with self._opened() as (container, stream):
             ends = container.duration is not None
             paced = ends or container.format.name in {"hls", "dash"}
-            shots = _decoded(self._packets(container, stream, stop), stream)
-            yield from _in_time(shots, stop) if paced else shots
+            packets = self._packets(container, stream, stop)
+            yield from _in_time(packets, stream, stop) if paced else _decoded(packets, stream)
             if not ends and not stop.is_set():
                 raise StreamLostError(self.name, "the stream ended")
 
@@ -130,21 +131,49 @@ def reason(error: Exception) -> str:
 
 
 def _decoded(packets: Iterator[tuple[float, Packet[Any]]], stream: VideoStream) -> Generator[Arrival, None, None]:
-    """Decode, but pass over what cannot be decoded yet, as where a stream was joined midway, and any backlog."""
-    import av
-
+    """Decode frames as they come, but pass over any backlog."""
     backlog = Backlog()
     for waited, packet in packets:
         now = time.monotonic()
         if packet.size and backlog.passes(now, waited, key=packet.is_keyframe):
             yield Arrival(now, None)
             continue
-        try:
-            frames = stream.decode(packet)
-        except av.FFmpegError:
-            continue
-        for frame in frames:
+        for frame in _frames(packet, stream):
             yield Arrival(now, partial(to_rgb, frame))
+
+
+def _in_time(
+    packets: Iterator[tuple[float, Packet[Any]]], stream: VideoStream, stop: threading.Event
+) -> Generator[Arrival, None, None]:
+    """Decode frames when they are due; what is there already, as all of a recording is, is no backlog."""
+    pace = Pace()
+    for waited, packet in packets:
+        at = _seconds(packet.pts if packet.dts is None else packet.dts, packet.time_base)
+        if packet.size and at is not None:
+            passed = pace.passes(time.monotonic(), at, waited, key=packet.is_keyframe)
+            stop.wait(pace.wait(time.monotonic(), at))
+            if passed:
+                yield Arrival(time.monotonic(), None)
+                continue
+        for frame in _frames(packet, stream):
+            shown = _seconds(frame.pts, frame.time_base)
+            if shown is not None:
+                stop.wait(pace.wait(time.monotonic(), shown, most=Pace.LATE))
+            yield Arrival(time.monotonic(), partial(to_rgb, frame))
+
+
+def _frames(packet: Packet[Any], stream: VideoStream) -> list[VideoFrame]:
+    """Decode a packet; what cannot be decoded yet, as where a stream was joined midway, gives nothing."""
+    import av
+
+    try:
+        return stream.decode(packet)
+    except av.FFmpegError:
+        return []
+
+
+def _seconds(ticks: int | None, base: Fraction | None) -> float | None:
+    return None if ticks is None or base is None else float(ticks * base)
 
 
 class Backlog:
@@ -181,43 +210,64 @@ class Backlog:
 
 
 class Pace:
-    """When to show the frames of a recording, or of a stream that comes in pieces of some seconds."""
+    """When to show the frames of a recording, or of a stream that comes in pieces of some seconds.
+
+    The time that was spent on waiting for the source moves the times of all later frames; what is late for any other
+    reason came faster than it was decoded, and is passed over up to the next frame in time that needs no other.
+    """
 
     LATE = 1.0
-    """Seconds of being late after which the present counts as being in time."""
+    """Seconds of being late that are caught up with by decoding faster."""
 
     EARLY = 10.0
-    """Seconds of waiting that no stream means: its clock jumped."""
+    """Seconds from one frame to the next that no stream means: its clock jumped."""
 
     def __init__(self) -> None:
-        self._offset: float | None = None
+        self._offset = self._waited = 0.0
+        self._last: float | None = None
+        self._passing = False
 
-    def wait(self, now: float, at: float) -> float:
-        """Return the seconds until a frame is due.
+    def passes(self, now: float, at: float, waited: float, *, key: bool) -> bool:
+        """Whether to pass over a packet.
+
+        Args:
+            now: when it was read, seconds of the monotonic clock.
+            at: its time of decoding, seconds of the stream's own clock.
+            waited: for how long reading it took, seconds.
+            key: whether it needs no other to be decoded.
+        """
+        late = self._late(now, at, waited)
+        if late > self.LATE:
+            self._passing = True
+        elif late <= 0 and key:
+            self._passing = False
+        return self._passing
+
+    def _late(self, now: float, at: float, waited: float) -> float:
+        """Return the seconds for which a packet is late, without those that the source is late."""
+        jumped = self._last is None or not -self.LATE <= at - self._last <= self.EARLY
+        self._last = at
+        if jumped:
+            self._offset, self._waited = now - at, 0.0
+        late = now - at - self._offset
+        self._waited = min(self._waited + waited, max(0.0, late))
+        if late > (0.0 if self._passing else self.LATE):
+            shift = min(late, self._waited)
+            self._offset += shift
+            self._waited -= shift
+            late -= shift
+        return late
+
+    def wait(self, now: float, at: float, most: float = EARLY) -> float:
+        """Return the seconds until a packet or a frame is due.
 
         Args:
             now: seconds of the monotonic clock.
-            at: the frame's time, seconds of the stream's own clock.
+            at: its time, seconds of the stream's own clock.
+            most: seconds; what is due later than that is of another clock, and due now.
         """
-        if self._offset is None or not -self.LATE <= self._offset + at - now <= self.EARLY:
-            self._offset = now - at
-        return max(0.0, self._offset + at - now)
-
-
-def _in_time(arrivals: Iterator[Arrival], stop: threading.Event) -> Generator[Arrival, None, None]:
-    """Hold each frame until it is due."""
-    pace = Pace()
-    for arrival in arrivals:
-        at = _time_of(arrival)
-        if at is not None:
-            stop.wait(pace.wait(time.monotonic(), at))
-        yield Arrival(time.monotonic(), arrival.pixels)
-
-
-def _time_of(arrival: Arrival) -> float | None:
-    """Return a frame's time, seconds of the stream's own clock."""
-    frame = arrival.pixels.args[0] if isinstance(arrival.pixels, partial) else None
-    return None if frame is None or frame.pts is None else float(frame.pts * frame.time_base)
+        early = self._offset + at - now
+        return early if 0.0 < early <= most else 0.0
 
 
 def to_rgb(frame: VideoFrame) -> Pixels:
