@@ -167,6 +167,15 @@ def write_srt(path: Path) -> Path:
     return path
 
 
+def with_telemetry(path: Path, video: Video | None = None) -> Path:
+    """Make an MP4 with a track of a camera's telemetry (``gpmd``) beside the video and sound."""
+    make(path, video, sound="aac", subtitles=write_srt(path.with_suffix(".srt")))
+    whole = path.read_bytes()
+    assert whole.count(b"tx3g") == whole.count(b"sbtl") == 1
+    path.write_bytes(whole.replace(b"tx3g", b"gpmd").replace(b"sbtl", b"meta"))  # no writer makes such a track afresh
+    return path
+
+
 def times(path: Path) -> list[Fraction]:
     """When the frames are shown, seconds."""
     with av.open(str(path)) as container:

@@ -14,7 +14,8 @@ import pytest
 from highbeam.errors import EncoderError, UnsupportedClipError
 from highbeam.video.clips import ClipJob, ClipResult, enhance_clip
 from highbeam.video.encoding import Encoding
-from tests.video.making import Video, copied, luma, make, times, write_srt
+from highbeam.video.quicktime import sample_formats
+from tests.video.making import Video, copied, luma, make, times, with_telemetry, write_srt
 
 IRREGULAR = (0, 33, 70, 71, 140, 200, 201, 333, 400, 470, 1000, 1040, 1081, 1120, 1160, 1203, 1240, 1280, 1320, 1999)
 
@@ -95,6 +96,28 @@ def test_copies_subtitles_byte_for_byte(tmp_path: Path, suffix: str) -> None:
     assert copied(tmp_path / f"out.{suffix}", "subtitle") == copied(source, "subtitle")
     assert any(b"Night" in data for data, _ in copied(source, "subtitle"))
     assert copied(tmp_path / f"out.{suffix}", "audio") == copied(source, "audio")
+
+
+@pytest.mark.parametrize("tags", [{}, {"timecode": "01:02:03:04"}], ids=["plain", "time code"])
+def test_copies_telemetry_beside_a_time_code(tmp_path: Path, tags: dict[str, str]) -> None:
+    source = with_telemetry(tmp_path / "in.mp4", Video(rate=Fraction(25), tags=tags))
+    result = enhanced(source, tmp_path / "out.mp4")
+    assert (result.damage, result.notes) == (None, ())
+    assert copied(tmp_path / "out.mp4", "data") == copied(source, "data")
+    assert any(b"Night" in data for data, _ in copied(source, "data"))
+    expected = ["avc1", "mp4a", "gpmd"] + ["tmcd"] * len(tags)
+    assert list(sample_formats(tmp_path / "out.mp4").values()) == list(sample_formats(source).values()) == expected
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].metadata.get("timecode") == tags.get("timecode")
+
+
+def test_finds_no_tracks_in_what_is_no_quicktime(tmp_path: Path) -> None:
+    whole = make(tmp_path / "whole.mp4")
+    assert list(sample_formats(whole).values()) == ["avc1"]
+    assert sample_formats(make(tmp_path / "other.mkv")) == {}
+    for kept in (0, 7, 100):
+        (tmp_path / "cut.mp4").write_bytes(whole.read_bytes()[:kept])
+        assert sample_formats(tmp_path / "cut.mp4") == {}
 
 
 def test_refuses_a_stream_that_the_container_cannot_hold(tmp_path: Path) -> None:

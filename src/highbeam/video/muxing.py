@@ -17,6 +17,7 @@ from highbeam.video.containers import Container
 from highbeam.video.encoding import Encoder, set_up
 from highbeam.video.inspecting import Clip, opened, other_streams, packets, reason
 from highbeam.video.parts import Joined
+from highbeam.video.quicktime import sample_formats
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -34,6 +35,7 @@ _ORDINARY_TAGS = frozenset(
 )
 """Tags that MP4 and MOV keep in their usual places; others need those of QuickTime's keys."""
 
+_TIME_CODE = "tmcd"
 _LARGEST_TIMESCALE = 1_000_000
 _MOST_MOVIE_TIMESCALE = 2**31 - 1
 
@@ -75,8 +77,9 @@ def plan_streams(clip: Clip, container: Container, encoder: Encoder, *, drop: bo
         if wrong is not None:
             raise EncoderError(str(clip.path), f"{container.format} does not take {encoder.name} ({wrong})")
         copied, left_out = [], []
+        anew = _made_anew(source, clip.path)
         for stream in other_streams(source):
-            if _is_made_anew(source, stream):
+            if stream.index in anew:
                 continue
             wrong = _complaint(Recipe(clip, container, encoder, (stream.index,), ()), source)
             if wrong is None:
@@ -271,11 +274,13 @@ def _complaint(recipe: Recipe, source: InputContainer) -> str | None:
     return None
 
 
-def _is_made_anew(source: InputContainer, stream: Stream) -> bool:
-    """Whether the container makes a stream itself: QuickTime's time code, from a tag of the video."""
-    with suppress(AttributeError):
-        return stream.type == "data" and any("timecode" in video.metadata for video in source.streams.video)
-    return False
+def _made_anew(source: InputContainer, path: Path) -> frozenset[int]:
+    """Return the indices of the streams that the container makes itself: QuickTime's time code, from the video's tag."""
+    if not any("timecode" in video.metadata for video in source.streams.video):
+        return frozenset()
+    formats = sample_formats(path)  # nothing else tells a time code from the telemetry beside it
+    data = (stream for stream in source.streams if stream.type == "data")
+    return frozenset(stream.index for stream in data if formats.get(stream.id) == _TIME_CODE)
 
 
 def _described(stream: Stream) -> str:
