@@ -232,23 +232,46 @@ def test_keeps_tags_of_matroska_and_says_what_a_transport_stream_loses(tmp_path:
     assert later == "all streams start 0.066 s later, for want of times before zero"
 
 
-def test_keeps_chapters(tmp_path: Path) -> None:
-    source = tmp_path / "in.mkv"
-    make(tmp_path / "plain.mkv")
-    with av.open(str(tmp_path / "plain.mkv")) as plain, av.open(str(source), "w") as output:
+def with_chapters(path: Path) -> Path:
+    plain_path = make(path.with_stem("plain"))
+    named = (("Dusk", 0, 300), ("Night", 300, 600))
+    with av.open(str(plain_path)) as plain, av.open(str(path), "w") as output:
         stream = output.add_stream_from_template(plain.streams.video[0], opaque=True)
         output.set_chapters(
-            [{"id": 1, "start": 0, "end": 300, "time_base": Fraction(1, 1000), "metadata": {"title": "Dusk"}}]
+            [
+                {"id": n, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": {"title": title}}
+                for n, (title, start, end) in enumerate(named)
+            ]
         )
         for packet in plain.demux(video=0):
             if packet.size:
                 packet.stream = stream
                 output.mux(packet)
-    enhanced(source, tmp_path / "out.mkv")
-    with av.open(str(tmp_path / "out.mkv")) as container:
-        (chapter,) = container.chapters()
-        assert chapter["metadata"]["title"] == "Dusk"
-        assert chapter["end"] * chapter["time_base"] == Fraction(3, 10)  # type: ignore[operator]
+    return path
+
+
+def chapters(path: Path) -> list[tuple[str, Fraction, Fraction]]:
+    with av.open(str(path)) as container:
+        return [
+            (
+                row["metadata"]["title"],
+                row["start"] * Fraction(row["time_base"]),
+                row["end"] * Fraction(row["time_base"]),
+            )
+            for row in container.chapters()
+        ]
+
+
+@pytest.mark.parametrize("suffixes", [("mkv", "mkv"), ("mp4", "mp4", "mp4"), ("mov", "mp4", "mkv", "mov")])
+def test_keeps_chapters(tmp_path: Path, suffixes: tuple[str, ...]) -> None:
+    source = with_chapters(tmp_path / f"in.{suffixes[0]}")
+    expected = [("Dusk", Fraction(0), Fraction(3, 10)), ("Night", Fraction(3, 10), Fraction(6, 10))]
+    assert chapters(source) == expected
+    for number, suffix in enumerate(suffixes[1:]):
+        output = tmp_path / f"{number}.{suffix}"
+        enhanced(source, output)
+        assert chapters(output) == expected
+        source = output
 
 
 def test_keeps_the_shape_of_pixels(tmp_path: Path) -> None:

@@ -275,12 +275,18 @@ def _complaint(recipe: Recipe, source: InputContainer) -> str | None:
 
 
 def _made_anew(source: InputContainer, path: Path) -> frozenset[int]:
-    """Return the indices of the streams that the container makes itself: QuickTime's time code, from the video's tag."""
-    if not any("timecode" in video.metadata for video in source.streams.video):
-        return frozenset()
-    formats = sample_formats(path)  # nothing else tells a time code from the telemetry beside it
-    data = (stream for stream in source.streams if stream.type == "data")
-    return frozenset(stream.index for stream in data if formats.get(stream.id) == _TIME_CODE)
+    """Return the indices of the streams that the container makes itself.
+
+    They are QuickTime's time code, from the video's tag, and its track of the chapters' titles, from the chapters.
+    """
+    from av.stream import Discard
+
+    data = [stream for stream in source.streams if stream.type == "data"]
+    anew = {stream.index for stream in data if stream.discard == Discard.all}  # FFmpeg has read it as chapters
+    if any("timecode" in video.metadata for video in source.streams.video):
+        formats = sample_formats(path)  # nothing else tells a time code from the telemetry beside it
+        anew.update(stream.index for stream in data if formats.get(stream.id) == _TIME_CODE)
+    return frozenset(anew)
 
 
 def _described(stream: Stream) -> str:
