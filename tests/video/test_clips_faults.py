@@ -297,6 +297,43 @@ def test_damage_in_the_middle_is_told_with_its_time(tmp_path: Path, number: int,
     assert shown[-1] == Fraction(1001 * 39, 30000)
 
 
+def test_damage_of_an_interlaced_clip_is_told(tmp_path: Path) -> None:
+    video = Video(frames=40, rate=Fraction(25), options={"g": "10", "bf": "2", "flags": "+ildct+ilme"})
+    source = make(tmp_path / "in.mp4", video)
+    whole = enhance_clip(source, tmp_path / "whole.mp4", job())
+    assert whole is not None
+    assert (whole.frames, whole.damage) == (40, None)
+    place, size, pts = positions(source)[24]
+    data = bytearray(source.read_bytes())
+    data[place + 4 : place + size] = bytes(size - 4)
+    source.write_bytes(data)
+    result = enhance_clip(source, tmp_path / "out.mp4", job())
+    assert result is not None
+    assert result.frames < 40
+    assert result.damage is not None
+    assert f"damaged at {pts / 12800:.3f}" in result.damage
+    assert f"({40 - result.frames} frames lost" in result.damage
+
+
+def fields(frames: int) -> list[list[int]]:
+    """When the two fields of each frame are shown; their packets come in this order."""
+    return [[2 * number, 2 * number + 1] for number in range(frames)]
+
+
+@pytest.mark.parametrize("lost", [[], [0], [2], [30], [99], [7, 8, 60]])
+def test_two_fields_are_one_frame(lost: list[int]) -> None:
+    from highbeam.video.ledger import Ledger
+
+    ledger, missed = Ledger(fields=True), list[int]()
+    for number, pair in enumerate(fields(100)):
+        for shown in pair:
+            ledger.expect(shown)
+        if number not in lost:
+            missed += ledger.came(pair[0])
+    missed += ledger.close()
+    assert missed == [2 * number for number in lost]
+
+
 def test_a_clip_that_changes_its_size_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "in.ts"
     source.write_bytes(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from highbeam.errors import DamagedClipError
 from highbeam.machine import usable_cpus
 from highbeam.video.inspecting import Clip, opened, packets
+from highbeam.video.ledger import Ledger
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -62,6 +62,12 @@ class Damage:
             told.append(f"cannot be read to its end, the last frame is at {ends:.3f} s{short}")
         return "; ".join(told) or "undamaged"
 
+    def lose(self, times: Iterable[int]) -> None:
+        """Note frames that could not be decoded."""
+        for pts in times:
+            self.lost += 1
+            self.at(pts)
+
     def at(self, pts: int) -> None:
         """Note a place."""
         if len(self.places) < _MOST_PLACES:
@@ -112,41 +118,30 @@ def _frames(clip: Clip, damage: Damage) -> Iterator[VideoFrame]:
     """Decode, and compare what went into the decoder with what came out."""
     import av
 
-    due: list[int] = []  # a heap of times
+    ledger = Ledger(fields=clip.interlaced)
     with opened(clip.path) as (container, stream):
         context = stream.codec_context
         context.thread_type = "AUTO"
         context.thread_count = min(_MOST_THREADS, usable_cpus())
         for packet in packets(container, (stream,), damage.errors):
-            if _is_due(packet, clip):
-                heapq.heappush(due, cast("int", packet.pts))
+            if packet.pts is not None and _is_due(packet):
+                ledger.expect(packet.pts)
             try:
                 decoded = packet.decode()
             except av.FFmpegError:
                 continue  # found by the frames that do not come
             for frame in decoded:
-                _account(frame, due, damage)
+                damage.lose(ledger.came(frame.pts) if frame.pts is not None else ())
+                if frame.is_corrupt:
+                    damage.patched += 1
+                    damage.at(frame.pts or 0)
                 yield frame
-    for pts in sorted(due):
-        damage.lost += 1
-        damage.at(pts)
+    damage.lose(ledger.close())
 
 
-def _is_due(packet: Packet[Any], clip: Clip) -> bool:
-    """Whether a packet must give a frame: not one that is hidden, nor one of two fields of a frame."""
-    return packet.pts is not None and packet.size > 0 and not packet.is_discard and not clip.interlaced
-
-
-def _account(frame: VideoFrame, due: list[int], damage: Damage) -> None:
-    """Note the frames that should have come before this one."""
-    if frame.pts is not None and frame.pts in due:  # a handful: as many as the decoder holds back
-        while due[0] < frame.pts:
-            damage.lost += 1
-            damage.at(heapq.heappop(due))
-        heapq.heappop(due)
-    if frame.is_corrupt:
-        damage.patched += 1
-        damage.at(frame.pts or 0)
+def _is_due(packet: Packet[Any]) -> bool:
+    """Whether a packet must give a frame, or a field of one: not one that is hidden."""
+    return packet.size > 0 and not packet.is_discard
 
 
 def _changed(clip: Clip, frame: VideoFrame, before: int | None) -> DamagedClipError:
