@@ -15,7 +15,7 @@ from highbeam.errors import EncoderError, UnsupportedClipError
 from highbeam.video.clips import ClipJob, ClipResult, enhance_clip
 from highbeam.video.encoding import Encoding
 from highbeam.video.quicktime import sample_formats
-from tests.video.making import Video, copied, luma, make, times, with_telemetry, write_srt
+from tests.video.making import Video, copied, luma, make, times, trimmed, with_hidden_frame, with_telemetry, write_srt
 
 IRREGULAR = (0, 33, 70, 71, 140, 200, 201, 333, 400, 470, 1000, 1040, 1081, 1120, 1160, 1203, 1240, 1280, 1320, 1999)
 
@@ -252,14 +252,11 @@ def with_chapters(path: Path) -> Path:
 
 def chapters(path: Path) -> list[tuple[str, Fraction, Fraction]]:
     with av.open(str(path)) as container:
-        return [
-            (
-                row["metadata"]["title"],
-                row["start"] * Fraction(row["time_base"]),
-                row["end"] * Fraction(row["time_base"]),
-            )
-            for row in container.chapters()
-        ]
+        found = []
+        for row in container.chapters():
+            unit = row["time_base"] or Fraction(1)
+            found.append((row["metadata"]["title"], row["start"] * unit, row["end"] * unit))
+        return found
 
 
 @pytest.mark.parametrize("suffixes", [("mkv", "mkv"), ("mp4", "mp4", "mp4"), ("mov", "mp4", "mkv", "mov")])
@@ -305,6 +302,52 @@ def test_reads_avi_and_transport_streams(tmp_path: Path) -> None:
         enhanced(source, tmp_path / f"{name}.mp4")
         before, after = times(source), times(tmp_path / f"{name}.mp4")
         assert [time - after[0] for time in after] == [time - before[0] for time in before]
+
+
+@pytest.mark.parametrize(("start", "shown"), [(0, 20), (5, 15), (25, 15)])
+def test_a_clip_trimmed_by_an_edit_list_is_whole(tmp_path: Path, start: int, shown: int) -> None:
+    from highbeam.cli.info import describe
+
+    source = trimmed(tmp_path / "in.mp4", Fraction(start, 25), Fraction(shown, 25))
+    result = enhanced(source, tmp_path / "out.mp4")
+    assert (result.frames, result.damage) == (shown, None)
+    assert times(tmp_path / "out.mp4") == times(source) == [Fraction(n, 25) for n in range(shown)]
+    assert (describe(source)["frames"], describe(source)["broken"]) == (shown, None)
+
+
+def test_a_frame_that_is_not_to_be_shown_is_not_missed(tmp_path: Path) -> None:
+    from highbeam.cli.info import describe
+
+    source = with_hidden_frame(tmp_path / "in.webm")
+    assert len(copied(source, "video")) == 21
+    result = enhanced(source, tmp_path / "out.mp4")
+    assert (result.frames, result.damage) == (20, None)
+    assert times(tmp_path / "out.mp4") == times(source)
+    assert (describe(source)["frames"], describe(source)["broken"]) == (20, None)
+
+
+def test_tells_frames_that_are_not_to_be_shown() -> None:
+    from highbeam.video.hidden import is_hidden
+
+    def hidden(codec: str, *data: int) -> bool:
+        return is_hidden(codec, memoryview(bytes(data)))
+
+    assert [hidden("vp8", head) for head in (0b10000, 0b00000, 0b10001, 0b01111)] == [False, True, False, True]
+    assert [hidden("vp9", head, 0, 0) for head in (0b10000010, 0b10000000, 0b10000100, 0b10001000)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert [hidden("vp9", 0b10110000 | bits, more, 0) for bits, more in ((0, 128), (1, 0), (2, 0), (4, 0))] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert not hidden("vp9", 0b10000000, 0b11000000)  # several frames, of which the last is shown
+    assert not hidden("h264", 0)
+    assert hidden("h264")
 
 
 def test_is_the_same_every_time(tmp_path: Path) -> None:

@@ -193,17 +193,19 @@ def _streams(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
 
 def _counted(container: InputContainer, stream: VideoStream) -> tuple[int, float, str | None]:
     """Count the frames that are shown, and the seconds from the first to the end of the last, without decoding."""
-    from highbeam.video.inspecting import packets
+    from highbeam.video.inspecting import gives_frame, packets, stated_packets
 
     base, times, errors = float(stream.time_base or 0), list[int](), list[str]()
     tick = 1 / float(stream.average_rate) if stream.average_rate else 0.0
+    stated, every = stated_packets(container, stream), 0
     for packet in packets(container, (stream,), errors):
-        if packet.pts is not None and not packet.is_discard:
+        every += packet.size > 0 or packet.pts is not None
+        if packet.pts is not None and gives_frame(packet):
             times.append(packet.pts)
             tick = float(packet.duration or 0) * base or tick
     broken = f"cannot be read to its end ({errors[0]})" if errors else None
-    if stream.frames > len(times):
-        broken = broken or f"lacks {stream.frames - len(times)} of the {stream.frames} frames that it states"
+    if stated > every:
+        broken = broken or f"lacks {stated - every} of the {stated} frames that it states"
     return len(times), (max(times) - min(times)) * base + tick if times else 0.0, broken
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from highbeam.errors import DamagedClipError
 from highbeam.machine import usable_cpus
-from highbeam.video.inspecting import Clip, opened, packets
+from highbeam.video.inspecting import Clip, gives_frame, opened, packets
 from highbeam.video.ledger import Ledger
 
 if TYPE_CHECKING:
-    from av.packet import Packet
     from av.video.frame import VideoFrame
 
 __all__ = ["Damage", "Shot", "shots"]
@@ -124,7 +123,7 @@ def _frames(clip: Clip, damage: Damage) -> Iterator[VideoFrame]:
         context.thread_type = "AUTO"
         context.thread_count = min(_MOST_THREADS, usable_cpus())
         for packet in packets(container, (stream,), damage.errors):
-            if packet.pts is not None and _is_due(packet):
+            if packet.pts is not None and gives_frame(packet):
                 ledger.expect(packet.pts)
             try:
                 decoded = packet.decode()
@@ -137,11 +136,6 @@ def _frames(clip: Clip, damage: Damage) -> Iterator[VideoFrame]:
                     damage.at(frame.pts or 0)
                 yield frame
     damage.lose(ledger.close())
-
-
-def _is_due(packet: Packet[Any]) -> bool:
-    """Whether a packet must give a frame, or a field of one: not one that is hidden."""
-    return packet.size > 0 and not packet.is_discard
 
 
 def _changed(clip: Clip, frame: VideoFrame, before: int | None) -> DamagedClipError:

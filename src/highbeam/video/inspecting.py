@@ -14,6 +14,7 @@ import numpy as np
 
 from highbeam.errors import ClipError, DamagedClipError, UnsupportedClipError
 from highbeam.video.colours import Colour, is_known_matrix
+from highbeam.video.hidden import is_hidden
 from highbeam.video.upright import Turn, turn_of
 
 if TYPE_CHECKING:
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["Clip", "inspect", "opened", "other_streams", "packets", "reason"]
+__all__ = ["Clip", "gives_frame", "inspect", "opened", "other_streams", "packets", "reason", "stated_packets"]
 
 _ATTACHED_PICTURE = 1 << 10
 _EIGHT = 8
+_INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "avi"})
+"""Formats, by FFmpeg's names, whose index is of all packets and is read before them."""
+
 _MOST_ERRORS = 100
 """Read errors in a row, after which nothing more is expected of a file."""
 
@@ -53,7 +57,7 @@ class Clip:
         tick: the largest time of which all the frames' are multiples, seconds.
         rate: frames a second, on average.
         frames: how many packets with frames to show can be read.
-        promised: how many the container says there are; 0 where it does not say.
+        promised: how many the container's index says there are; 0 where it does not say.
         interlaced: whether frames are of two fields.
         readable: whether the packets could be read to the end.
     """
@@ -106,13 +110,13 @@ def inspect(path: Path) -> Clip:
     """
     with opened(path) as (container, stream):
         context = stream.codec_context
+        stated = stated_packets(container, stream)
         seen = _look_through(path, container, stream)
         if seen.first is None:
             raise DamagedClipError(str(path), "has no frame that can be decoded; get an undamaged copy")
         frame = seen.first
         colour = Colour(context.colorspace, context.color_primaries, context.color_trc, context.color_range)
         base = stream.time_base or Fraction(1, 1000)
-        promised = stream.frames - (seen.every - seen.shown) if stream.frames else 0
         return Clip(
             path=path,
             width=frame.width,
@@ -128,7 +132,7 @@ def inspect(path: Path) -> Clip:
             tick=base * (seen.divisor or 1),
             rate=_rate(stream),
             frames=seen.shown,
-            promised=promised,
+            promised=stated - (seen.every - seen.shown) if stated else 0,
             interlaced=frame.interlaced_frame,
             readable=not seen.errors,
         )
@@ -147,7 +151,7 @@ def _look_through(path: Path, container: InputContainer, stream: VideoStream) ->
         if packet.size == 0 and packet.pts is None:
             continue
         seen.every += 1
-        if not packet.is_discard:  # an edit list may hide some
+        if gives_frame(packet):
             seen.shown += 1
             seen.divisor = math.gcd(seen.divisor, packet.pts or 0)
     if seen.every == 0:
@@ -185,6 +189,24 @@ def packets(container: InputContainer, streams: tuple[Stream, ...], errors: list
         packet.stream = stream
         packet.time_base = stream.time_base or Fraction(1, 1000)
         yield packet
+
+
+def gives_frame(packet: Packet[Any]) -> bool:
+    """Whether a packet holds a frame to show: an edit list hides some, and so do VP8 and VP9 those to refer to."""
+    return not packet.is_discard and not is_hidden(packet.stream.codec_context.name, memoryview(packet))
+
+
+def stated_packets(container: InputContainer, stream: Stream) -> int:
+    """Return how many packets of a stream a file says it has, asked before they are read.
+
+    That is the number in its index, of which an edit list has left what is needed. Where there is no index, it is that
+    in the header, which is good for videos only: of sound, some writers count other things than packets.
+
+    Returns:
+        0 where it does not say.
+    """
+    indexed = len(stream.index_entries) if container.format.name in _INDEXED else 0
+    return indexed or (stream.frames if stream.type == "video" else 0)
 
 
 def other_streams(container: InputContainer) -> tuple[Stream, ...]:
