@@ -327,11 +327,30 @@ def test_two_fields_are_one_frame(lost: list[int]) -> None:
     ledger, missed = Ledger(fields=True), list[int]()
     for number, pair in enumerate(fields(100)):
         for shown in pair:
-            ledger.expect(shown)
+            ledger.expect(shown, None)
         if number not in lost:
             missed += ledger.came(pair[0])
     missed += ledger.close()
     assert missed == [2 * number for number in lost]
+
+
+@pytest.mark.parametrize("lost", [None, 4, 30])
+def test_frames_get_times_as_they_come_out(lost: int | None) -> None:
+    from highbeam.video.ledger import DecodingLedger
+
+    ledger, missed, shown = DecodingLedger(), list[int](), list[tuple[int, int]]()
+    order = [number + move for number in range(0, 60, 3) for move in (0, 2, 1)]  # the second is shown after the third
+    for number in range(60):
+        ledger.expect(number + 1, number)
+        if number >= 2 and order[number - 2] != lost:
+            missed += ledger.came(order[number - 2] + 1)
+            shown.append((order[number - 2], ledger.time(0)))
+    assert missed == ([] if lost is None else [lost + 1])
+    assert ledger.close() == [59, 60]
+    place = {packet: number for number, packet in enumerate(order)}
+    late = [packet for packet, time in shown if time != place[packet]]
+    assert len(late) <= (0 if lost is None else 20)
+    assert all(place[packet] - time == 1 for packet, time in shown if packet in late)
 
 
 def test_a_clip_that_changes_its_size_is_refused(tmp_path: Path) -> None:

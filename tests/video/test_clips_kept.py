@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +349,38 @@ def test_tells_frames_that_are_not_to_be_shown() -> None:
     assert not hidden("vp9", 0b10000000, 0b11000000)  # several frames, of which the last is shown
     assert not hidden("h264", 0)
     assert hidden("h264")
+
+
+def test_keeps_all_frames_where_only_the_order_of_decoding_is_told(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.avi", Video(rate=Fraction(25), options={"bf": "2", "g": "10"}, frames=30))
+    result = enhanced(source, tmp_path / "out.mp4", quality=8)
+    assert (result.frames, result.damage) == (30, None)
+    assert times(tmp_path / "out.mp4") == [Fraction(n, 25) for n in range(30)]
+    assert np.abs(luma(tmp_path / "out.mp4") - luma(source)).mean() < 1.5
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+def test_carries_times_on_where_the_clock_starts_again(tmp_path: Path, suffix: str) -> None:
+    from highbeam.cli.info import describe
+
+    one = make(tmp_path / "one.ts", Video(rate=Fraction(25), options={"bf": "2"}), sound="aac")
+    source = tmp_path / "in.ts"
+    source.write_bytes(one.read_bytes() * 3)
+    result = enhanced(source, tmp_path / f"out.{suffix}")
+    assert (result.frames, result.damage) == (60, None)
+    assert result.notes[0] == "its clock starts again midway; times are carried on"
+    shown = times(tmp_path / f"out.{suffix}")
+    steps = [later - sooner for sooner, later in pairwise(shown)]
+    assert steps.pop(39) == steps.pop(19) == Fraction(2, 25)  # the sound before it is longer than the frames
+    assert set(steps) == {Fraction(1, 25)}
+    before, after = copied(source, "audio"), copied(tmp_path / f"out.{suffix}", "audio")
+    assert len(after) == len(before)
+    assert all(old.endswith(new) for (old, _), (new, _) in zip(before, after, strict=True))  # MP4 has no ADTS headers
+    third, single = len(before) // 3, times(one)
+    for number in range(3):
+        apart = after[number * third][1] - float(shown[number * 20])
+        assert apart == pytest.approx(before[0][1] - float(single[0]), abs=0.0002)
+    assert describe(source)["duration"] == pytest.approx(3 * 20 / 25)
 
 
 def test_is_the_same_every_time(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -193,20 +194,24 @@ def _streams(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
 
 def _counted(container: InputContainer, stream: VideoStream) -> tuple[int, float, str | None]:
     """Count the frames that are shown, and the seconds from the first to the end of the last, without decoding."""
+    from highbeam.video.clock import Clock
     from highbeam.video.inspecting import gives_frame, packets, stated_packets
 
-    base, times, errors = float(stream.time_base or 0), list[int](), list[str]()
+    base, times, errors, clock = float(stream.time_base or 0), list[tuple[int, int]](), list[str](), Clock()
     tick = 1 / float(stream.average_rate) if stream.average_rate else 0.0
     stated, every = stated_packets(container, stream), 0
     for packet in packets(container, (stream,), errors):
+        piece = clock.see(packet)
         every += packet.size > 0 or packet.pts is not None
         if packet.pts is not None and gives_frame(packet):
-            times.append(packet.pts)
+            times.append((piece, packet.pts))
             tick = float(packet.duration or 0) * base or tick
     broken = f"cannot be read to its end ({errors[0]})" if errors else None
     if stated > every:
         broken = broken or f"lacks {stated - every} of the {stated} frames that it states"
-    return len(times), (max(times) - min(times)) * base + tick if times else 0.0, broken
+    later = clock.offsets(stream.index, stream.time_base or Fraction(1))
+    seconds = [pts * base + float(later[piece]) for piece, pts in times]
+    return len(times), max(seconds) - min(seconds) + tick if times else 0.0, broken
 
 
 def _rotation(container: InputContainer, stream: VideoStream) -> int | None:

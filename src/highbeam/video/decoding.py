@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from highbeam.errors import DamagedClipError
 from highbeam.machine import usable_cpus
+from highbeam.video.clock import carried_on
 from highbeam.video.inspecting import Clip, gives_frame, opened, packets
-from highbeam.video.ledger import Ledger
+from highbeam.video.ledger import DecodingLedger, Ledger
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -117,20 +118,22 @@ def _frames(clip: Clip, damage: Damage) -> Iterator[VideoFrame]:
     """Decode, and compare what went into the decoder with what came out."""
     import av
 
-    ledger = Ledger(fields=clip.interlaced)
+    ledger = Ledger(fields=clip.interlaced) if clip.timed else DecodingLedger()
     with opened(clip.path) as (container, stream):
         context = stream.codec_context
         context.thread_type = "AUTO"
         context.thread_count = min(_MOST_THREADS, usable_cpus())
-        for packet in packets(container, (stream,), damage.errors):
+        for packet in carried_on(packets(container, (stream,), damage.errors), clip.pieces):
             if packet.pts is not None and gives_frame(packet):
-                ledger.expect(packet.pts)
+                ledger.expect(packet.pts, packet.dts)
             try:
                 decoded = packet.decode()
             except av.FFmpegError:
                 continue  # found by the frames that do not come
             for frame in decoded:
-                damage.lose(ledger.came(frame.pts) if frame.pts is not None else ())
+                if frame.pts is not None:
+                    damage.lose(ledger.came(frame.pts))
+                    frame.pts = ledger.time(frame.pts)
                 if frame.is_corrupt:
                     damage.patched += 1
                     damage.at(frame.pts or 0)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from highbeam.errors import ClipError, DamagedClipError, UnsupportedClipError
+from highbeam.video.clock import Clock
 from highbeam.video.colours import Colour, is_known_matrix
 from highbeam.video.hidden import is_hidden
 from highbeam.video.upright import Turn, turn_of
@@ -30,6 +31,9 @@ _ATTACHED_PICTURE = 1 << 10
 _EIGHT = 8
 _INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "avi"})
 """Formats, by FFmpeg's names, whose index is of all packets and is read before them."""
+
+_ONLY_DECODED = frozenset({"avi"})
+"""Formats that keep the order of decoding only; FFmpeg guesses when frames are shown, of H.264 in vain."""
 
 _MOST_ERRORS = 100
 """Read errors in a row, after which nothing more is expected of a file."""
@@ -60,6 +64,9 @@ class Clip:
         promised: how many the container's index says there are; 0 where it does not say.
         interlaced: whether frames are of two fields.
         readable: whether the packets could be read to the end.
+        timed: whether packets tell when their frames are shown, and not only in which order they are decoded.
+        pieces: for each piece of the clip with a clock of its own, by how much its times are made later, seconds; 0 for
+            the first one.
     """
 
     path: Path
@@ -79,6 +86,8 @@ class Clip:
     promised: int = 0
     interlaced: bool = False
     readable: bool = True
+    timed: bool = True
+    pieces: tuple[Fraction, ...] = (Fraction(0),)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -100,6 +109,9 @@ class _Seen:
     divisor: int = 0
     errors: list[str] = field(default_factory=list)
     first: VideoFrame | None = None
+    reordered: bool = False
+    latest: int | None = None
+    clock: Clock = field(default_factory=Clock)
 
 
 def inspect(path: Path) -> Clip:
@@ -129,12 +141,14 @@ def inspect(path: Path) -> Clip:
             law=tags.law(frame.height),
             aspect=stream.sample_aspect_ratio or Fraction(1),
             time_base=base,
-            tick=base * (seen.divisor or 1),
+            tick=(tick := base * (seen.divisor or 1)),
             rate=_rate(stream),
             frames=seen.shown,
             promised=stated - (seen.every - seen.shown) if stated else 0,
             interlaced=frame.interlaced_frame,
             readable=not seen.errors,
+            timed=seen.reordered or not context.has_b_frames or container.format.name not in _ONLY_DECODED,
+            pieces=seen.clock.offsets(stream.index, tick),
         )
 
 
@@ -144,7 +158,10 @@ def _look_through(path: Path, container: InputContainer, stream: VideoStream) ->
 
     seen = _Seen()
     stream.codec_context.thread_type = "SLICE"  # the first frame is wanted at once, not after as many as threads
-    for packet in packets(container, (stream,), seen.errors):
+    for packet in packets(container, tuple(container.streams), seen.errors):
+        seen.clock.see(packet)
+        if packet.stream_index != stream.index:
+            continue
         if seen.first is None:
             with suppress(av.FFmpegError):  # a damaged start; a later packet may do
                 seen.first = next(iter(packet.decode()), None)
@@ -154,6 +171,8 @@ def _look_through(path: Path, container: InputContainer, stream: VideoStream) ->
         if gives_frame(packet):
             seen.shown += 1
             seen.divisor = math.gcd(seen.divisor, packet.pts or 0)
+            seen.reordered |= seen.latest is not None and packet.pts is not None and packet.pts <= seen.latest
+            seen.latest = packet.pts
     if seen.every == 0:
         raise DamagedClipError(str(path), "has no frame; get an undamaged copy")
     return seen

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 
-__all__ = ["Ledger"]
+__all__ = ["DecodingLedger", "Ledger"]
 
 _SETTLED_AT_ONCE = 64
 """So many frames, and fields without one, are looked at together, once the distance of two frames is known."""
+
+_MOST_REORDERED = 16
+"""So many frames H.264 and HEVC let a decoder hold back."""
 
 
 class Ledger:
@@ -30,7 +34,7 @@ class Ledger:
         self._came: int | None = None
         self._shown: int | None = None
 
-    def expect(self, pts: int) -> None:
+    def expect(self, pts: int, dts: int | None) -> None:  # noqa: ARG002 - as of the other ledger
         """Note that a packet went into the decoder."""
         heapq.heappush(self._due, pts)
 
@@ -51,6 +55,10 @@ class Ledger:
         self._came = pts
         self._told += [*((time, False) for time in before), (pts, True)]
         return self._settle() if len(self._told) >= _SETTLED_AT_ONCE else []
+
+    def time(self, pts: int) -> int:
+        """Return when the frame that came is shown."""
+        return pts
 
     def close(self) -> list[int]:
         """Return the times of all others that are missed: nothing comes any more."""
@@ -78,3 +86,41 @@ class Ledger:
                 missed.append(time)
         self._told = []
         return missed
+
+
+class DecodingLedger:
+    """The same for a container that tells only the order of decoding: frames get its times as they come out."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._due: dict[int, int] = {}  # which packet it was, in the order of decoding
+        self._times: deque[int] = deque()
+        self._count = 0
+
+    def expect(self, pts: int, dts: int | None) -> None:
+        """Note that a packet went into the decoder."""
+        self._due[pts] = self._count
+        self._times.append(pts if dts is None else dts)
+        self._count += 1
+
+    def came(self, pts: int) -> list[int]:
+        """Note that a frame came out.
+
+        Returns:
+            The times of packets that went in so long before its own that they are missed.
+        """
+        number = self._due.pop(pts, 0)
+        missed = []
+        while self._due and (first := next(iter(self._due.items())))[1] < number - _MOST_REORDERED:
+            missed.append(first[0])
+            del self._due[first[0]]
+            self._times.popleft()  # nothing is shown then; what follows keeps its time
+        return missed
+
+    def time(self, pts: int) -> int:
+        """Return when the frame that came is shown."""
+        return self._times.popleft() if self._times else pts
+
+    def close(self) -> list[int]:
+        """Return the times of all others that are missed: nothing comes any more."""
+        return list(self._due)

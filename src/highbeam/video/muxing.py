@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from highbeam.errors import ClipWriteError, EncoderError, UnsupportedClipError
+from highbeam.video.clock import carried_on
 from highbeam.video.containers import Container
 from highbeam.video.encoding import Encoder, set_up
 from highbeam.video.inspecting import Clip, opened, other_streams, packets, reason
@@ -131,7 +132,7 @@ def assemble(recipe: Recipe, joined: Joined, headers: str, place: Path) -> int:
             if hashlib.sha256(video.codec_context.extradata or b"").hexdigest() != headers:
                 told = "the encoder is not the one of the parts; run again without --resume"
                 raise EncoderError(str(recipe.clip.path), told)
-            return _write(output, joined.packets(video), _copied(source, copies))
+            return _write(output, joined.packets(video), _copied(recipe.clip, source, copies))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise ClipWriteError(
             str(place), f"cannot be written ({reason(error)}); check the folder and the disk, then --resume goes on"
@@ -166,12 +167,12 @@ def _seconds(packet: Packet[Any]) -> Fraction:
     return (packet.dts if packet.dts is not None else packet.pts or 0) * packet.time_base
 
 
-def _copied(source: InputContainer, copies: dict[int, Stream]) -> Iterator[Packet[Any]]:
+def _copied(clip: Clip, source: InputContainer, copies: dict[int, Stream]) -> Iterator[Packet[Any]]:
     """Yield the packets of the streams that are copied."""
     if not copies:
         return
     wanted = tuple(source.streams[index] for index in copies)
-    for packet in packets(source, wanted, []):
+    for packet in carried_on(packets(source, wanted, []), clip.pieces):
         if packet.size == 0 and packet.pts is None:
             continue
         if packet.dts is None and packet.stream.type != "video":  # of videos, the container guesses the order
