@@ -266,6 +266,28 @@ def test_a_truncated_clip_is_enhanced_up_to_there(tmp_path: Path) -> None:
     assert set(times(tmp_path / "out.mp4")) < set(times(whole))
 
 
+@pytest.mark.parametrize("damage", ["cut", "whole"])
+def test_sound_that_ends_too_early_is_told(tmp_path: Path, damage: str) -> None:
+    from highbeam.cli.info import describe
+
+    quick = Video(frames=40, rate=Fraction(25), times=range(0, 160, 4), base=Fraction(1, 1000))
+    source = make(tmp_path / "in.mp4", quick, sound="aac", options={"movflags": "faststart"})
+    with av.open(str(source)) as container:
+        sound = [packet for packet in container.demux(audio=0) if packet.size]
+    stated, kept = len(sound), len(sound) // 2
+    ends = ((sound[kept - 1].pts or 0) + (sound[kept - 1].duration or 0)) / 48000
+    place = (sound[kept].pos or 0) + 1
+    assert max(at + size for at, size, _ in positions(source)) < place, "the frames are all there"
+    if damage == "cut":
+        source.write_bytes(source.read_bytes()[:place])
+    result = enhance_clip(source, tmp_path / "out.mp4", job())
+    assert result is not None
+    assert result.frames == 40
+    expected = f"stream 1 (audio) ends at {ends:.3f} s, {stated - kept} of its {stated} packets are missing"
+    assert result.damage == (expected if damage == "cut" else None)
+    assert describe(source)["broken"] == result.damage
+
+
 def test_a_clip_without_its_index_is_refused(tmp_path: Path) -> None:
     whole = make(tmp_path / "whole.mp4")
     source = tmp_path / "in.mp4"

@@ -77,7 +77,7 @@ def test_says_when_a_container_rounds_times(tmp_path: Path) -> None:
 )
 def test_copies_sound_byte_for_byte(tmp_path: Path, codec: str, suffix: str, out: str) -> None:
     source = make(tmp_path / f"in.{suffix}", sound=codec)
-    enhanced(source, tmp_path / f"out.{out}")
+    assert enhanced(source, tmp_path / f"out.{out}").damage is None
     before, after = copied(source, "audio"), copied(tmp_path / f"out.{out}", "audio")
     assert b"".join(data for data, _ in after) == b"".join(data for data, _ in before)
     assert len(before) > 10

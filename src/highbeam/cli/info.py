@@ -195,13 +195,17 @@ def _streams(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
 def _counted(container: InputContainer, stream: VideoStream) -> tuple[int, float, str | None]:
     """Count the frames that are shown, and the seconds from the first to the end of the last, without decoding."""
     from highbeam.video.clock import Clock
-    from highbeam.video.inspecting import gives_frame, packets, stated_packets
+    from highbeam.video.inspecting import gives_frame, other_streams, packets
+    from highbeam.video.tally import Tally, stated_packets
 
     base, times, errors, clock = float(stream.time_base or 0), list[tuple[int, int]](), list[str](), Clock()
     tick = 1 / float(stream.average_rate) if stream.average_rate else 0.0
-    stated, every = stated_packets(container, stream), 0
-    for packet in packets(container, (stream,), errors):
+    stated, every, tally = stated_packets(container, stream), 0, Tally(container, other_streams(container))
+    for packet in packets(container, tuple(container.streams), errors):
         piece = clock.see(packet)
+        tally.see(packet)
+        if packet.stream_index != stream.index:
+            continue
         every += packet.size > 0 or packet.pts is not None
         if packet.pts is not None and gives_frame(packet):
             times.append((piece, packet.pts))
@@ -209,6 +213,7 @@ def _counted(container: InputContainer, stream: VideoStream) -> tuple[int, float
     broken = f"cannot be read to its end ({errors[0]})" if errors else None
     if stated > every:
         broken = broken or f"lacks {stated - every} of the {stated} frames that it states"
+    broken = broken or "; ".join(map(str, tally.short())) or None
     later = clock.offsets(stream.index, stream.time_base or Fraction(1))
     seconds = [pts * base + float(later[piece]) for piece, pts in times]
     return len(times), max(seconds) - min(seconds) + tick if times else 0.0, broken

@@ -44,7 +44,8 @@ class Damage:
 
     def __bool__(self) -> bool:
         """Whether there is any."""
-        return bool(self.lost or self.patched or self.errors or self.clip.missing)
+        unread = self.errors or not self.clip.readable
+        return bool(self.lost or self.patched or unread or self.clip.missing or self.clip.short)
 
     def __str__(self) -> str:
         """Say what, and at which times."""
@@ -56,7 +57,8 @@ class Damage:
                 f"damaged at {', '.join(times[:_NAMED])}{more} s"
                 f" ({self.lost} frames lost, {self.patched} patched by the decoder)"
             )
-        if self.clip.missing or (self.errors and not told):
+        told.extend(map(str, self.clip.short))
+        if self.clip.missing or ((self.errors or not self.clip.readable) and not told):
             ends = float((self.last or 0) * self.clip.time_base)
             short = f"; {self.clip.missing} of {self.clip.promised} frames are missing" if self.clip.missing else ""
             told.append(f"cannot be read to its end, the last frame is at {ends:.3f} s{short}")

@@ -16,6 +16,7 @@ from highbeam.errors import ClipError, DamagedClipError, UnsupportedClipError
 from highbeam.video.clock import Clock
 from highbeam.video.colours import Colour, is_known_matrix
 from highbeam.video.hidden import is_hidden
+from highbeam.video.tally import Short, Tally, stated_packets
 from highbeam.video.upright import Turn, turn_of
 
 if TYPE_CHECKING:
@@ -25,13 +26,10 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["Clip", "gives_frame", "inspect", "opened", "other_streams", "packets", "reason", "stated_packets"]
+__all__ = ["Clip", "gives_frame", "inspect", "opened", "other_streams", "packets", "reason"]
 
 _ATTACHED_PICTURE = 1 << 10
 _EIGHT = 8
-_INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "avi"})
-"""Formats, by FFmpeg's names, whose index is of all packets and is read before them."""
-
 _ONLY_DECODED = frozenset({"avi"})
 """Formats that keep the order of decoding only; FFmpeg guesses when frames are shown, of H.264 in vain."""
 
@@ -67,6 +65,7 @@ class Clip:
         timed: whether packets tell when their frames are shown, and not only in which order they are decoded.
         pieces: for each piece of the clip with a clock of its own, by how much its times are made later, seconds; 0 for
             the first one.
+        short: the other streams that end before their index does.
     """
 
     path: Path
@@ -88,6 +87,7 @@ class Clip:
     readable: bool = True
     timed: bool = True
     pieces: tuple[Fraction, ...] = (Fraction(0),)
+    short: tuple[Short, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -112,6 +112,7 @@ class _Seen:
     reordered: bool = False
     latest: int | None = None
     clock: Clock = field(default_factory=Clock)
+    short: tuple[Short, ...] = ()
 
 
 def inspect(path: Path) -> Clip:
@@ -149,6 +150,7 @@ def inspect(path: Path) -> Clip:
             readable=not seen.errors,
             timed=seen.reordered or not context.has_b_frames or container.format.name not in _ONLY_DECODED,
             pieces=seen.clock.offsets(stream.index, tick),
+            short=seen.short,
         )
 
 
@@ -156,10 +158,11 @@ def _look_through(path: Path, container: InputContainer, stream: VideoStream) ->
     """Count the packets, and decode until there is one frame."""
     import av
 
-    seen = _Seen()
+    seen, tally = _Seen(), Tally(container, other_streams(container))
     stream.codec_context.thread_type = "SLICE"  # the first frame is wanted at once, not after as many as threads
     for packet in packets(container, tuple(container.streams), seen.errors):
         seen.clock.see(packet)
+        tally.see(packet)
         if packet.stream_index != stream.index:
             continue
         if seen.first is None:
@@ -173,6 +176,7 @@ def _look_through(path: Path, container: InputContainer, stream: VideoStream) ->
             seen.divisor = math.gcd(seen.divisor, packet.pts or 0)
             seen.reordered |= seen.latest is not None and packet.pts is not None and packet.pts <= seen.latest
             seen.latest = packet.pts
+    seen.short = tally.short()
     if seen.every == 0:
         raise DamagedClipError(str(path), "has no frame; get an undamaged copy")
     return seen
@@ -213,19 +217,6 @@ def packets(container: InputContainer, streams: tuple[Stream, ...], errors: list
 def gives_frame(packet: Packet[Any]) -> bool:
     """Whether a packet holds a frame to show: an edit list hides some, and so do VP8 and VP9 those to refer to."""
     return not packet.is_discard and not is_hidden(packet.stream.codec_context.name, memoryview(packet))
-
-
-def stated_packets(container: InputContainer, stream: Stream) -> int:
-    """Return how many packets of a stream a file says it has, asked before they are read.
-
-    That is the number in its index, of which an edit list has left what is needed. Where there is no index, it is that
-    in the header, which is good for videos only: of sound, some writers count other things than packets.
-
-    Returns:
-        0 where it does not say.
-    """
-    indexed = len(stream.index_entries) if container.format.name in _INDEXED else 0
-    return indexed or (stream.frames if stream.type == "video" else 0)
 
 
 def other_streams(container: InputContainer) -> tuple[Stream, ...]:

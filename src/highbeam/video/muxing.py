@@ -172,7 +172,8 @@ def _copied(clip: Clip, source: InputContainer, copies: dict[int, Stream]) -> It
     if not copies:
         return
     wanted = tuple(source.streams[index] for index in copies)
-    for packet in carried_on(packets(source, wanted, []), clip.pieces):
+    errors: list[str] = []  # told by the inspection, which has read these streams, too
+    for packet in carried_on(packets(source, wanted, errors), clip.pieces):
         if packet.size == 0 and packet.pts is None:
             continue
         if packet.dts is None and packet.stream.type != "video":  # of videos, the container guesses the order
