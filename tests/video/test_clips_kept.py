@@ -380,7 +380,7 @@ def test_carries_times_on_where_the_clock_starts_again(tmp_path: Path, suffix: s
     for number in range(3):
         apart = after[number * third][1] - float(shown[number * 20])
         assert apart == pytest.approx(before[0][1] - float(single[0]), abs=0.0002)
-    assert describe(source)["duration"] == pytest.approx(3 * 20 / 25)
+    assert describe(source)["duration"] == pytest.approx(float(shown[-1] - shown[0] + Fraction(1, 25)))
 
 
 def test_is_the_same_every_time(tmp_path: Path) -> None:

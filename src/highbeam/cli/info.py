@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -214,7 +215,8 @@ def _counted(container: InputContainer, stream: VideoStream) -> tuple[int, float
     if stated > every:
         broken = broken or f"lacks {stated - every} of the {stated} frames that it states"
     broken = broken or "; ".join(map(str, tally.short())) or None
-    later = clock.offsets(stream.index, stream.time_base or Fraction(1))
+    unit = (math.gcd(*(pts for _, pts in times)) or 1) * (stream.time_base or Fraction(1))
+    later = clock.offsets(stream.index, unit)
     seconds = [pts * base + float(later[piece]) for piece, pts in times]
     return len(times), max(seconds) - min(seconds) + tick if times else 0.0, broken
 
