@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -164,6 +165,45 @@ def _moved(packet: Any, stream: Any) -> Any:
 def write_srt(path: Path) -> Path:
     """A file of two lines of subtitles."""
     path.write_text("1\n00:00:00,100 --> 00:00:00,300\nNight\n\n2\n00:00:00,400 --> 00:00:00,600\nRoad\n\n")
+    return path
+
+
+def with_telemetry(path: Path, video: Video | None = None) -> Path:
+    """Make an MP4 with a track of a camera's telemetry (``gpmd``) beside the video and sound."""
+    make(path, video, sound="aac", subtitles=write_srt(path.with_suffix(".srt")))
+    whole = path.read_bytes()
+    assert whole.count(b"tx3g") == whole.count(b"sbtl") == 1
+    path.write_bytes(whole.replace(b"tx3g", b"gpmd").replace(b"sbtl", b"meta"))  # no writer makes such a track afresh
+    return path
+
+
+def trimmed(path: Path, start: Fraction, seconds: Fraction) -> Path:
+    """Make an MP4 of 25 frames a second and let its edit list show a piece only, as cameras and players trim clips."""
+    make(path, Video(frames=40, rate=Fraction(25), options={"g": "20", "bf": "2"}))
+    whole = bytearray(path.read_bytes())
+    entry = whole.index(b"elst") + 12  # behind version, flags and count
+    duration, begin = struct.unpack_from(">Ii", whole, entry)
+    assert duration == 1600
+    struct.pack_into(">Ii", whole, entry, round(seconds * 1000), begin + round(start * 12800))
+    path.write_bytes(whole)
+    return path
+
+
+def with_hidden_frame(path: Path) -> Path:
+    """Make a WebM of VP8 with a packet whose frame is only referred to: its key frame once more, not to be shown."""
+    plain = make(path.with_stem("plain"), Video(codec="libvpx", rate=Fraction(25)))
+    with av.open(str(plain)) as before, av.open(str(path), "w") as after:
+        stream = after.add_stream_from_template(before.streams.video[0], opaque=True)
+        for packet in before.demux(video=0):
+            if not packet.size:
+                continue
+            data = bytes(packet)
+            for content in (data, bytes([data[0] & ~16]) + data[1:]) if packet.is_keyframe else (data,):
+                copy = av.Packet(content)
+                copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+                copy.is_keyframe = packet.is_keyframe
+                copy.stream = stream
+                after.mux(copy)
     return path
 
 

@@ -266,6 +266,28 @@ def test_a_truncated_clip_is_enhanced_up_to_there(tmp_path: Path) -> None:
     assert set(times(tmp_path / "out.mp4")) < set(times(whole))
 
 
+@pytest.mark.parametrize("damage", ["cut", "whole"])
+def test_sound_that_ends_too_early_is_told(tmp_path: Path, damage: str) -> None:
+    from highbeam.cli.info import describe
+
+    quick = Video(frames=40, rate=Fraction(25), times=range(0, 160, 4), base=Fraction(1, 1000))
+    source = make(tmp_path / "in.mp4", quick, sound="aac", options={"movflags": "faststart"})
+    with av.open(str(source)) as container:
+        sound = [packet for packet in container.demux(audio=0) if packet.size]
+    stated, kept = len(sound), len(sound) // 2
+    ends = ((sound[kept - 1].pts or 0) + (sound[kept - 1].duration or 0)) / 48000
+    place = (sound[kept].pos or 0) + 1
+    assert max(at + size for at, size, _ in positions(source)) < place, "the frames are all there"
+    if damage == "cut":
+        source.write_bytes(source.read_bytes()[:place])
+    result = enhance_clip(source, tmp_path / "out.mp4", job())
+    assert result is not None
+    assert result.frames == 40
+    expected = f"stream 1 (audio) ends at {ends:.3f} s, {stated - kept} of its {stated} packets are missing"
+    assert result.damage == (expected if damage == "cut" else None)
+    assert describe(source)["broken"] == result.damage
+
+
 def test_a_clip_without_its_index_is_refused(tmp_path: Path) -> None:
     whole = make(tmp_path / "whole.mp4")
     source = tmp_path / "in.mp4"
@@ -295,6 +317,62 @@ def test_damage_in_the_middle_is_told_with_its_time(tmp_path: Path, number: int,
     assert len(shown) == result.frames >= 25
     assert set(shown) <= {Fraction(1001 * n, 30000) for n in range(40)}
     assert shown[-1] == Fraction(1001 * 39, 30000)
+
+
+def test_damage_of_an_interlaced_clip_is_told(tmp_path: Path) -> None:
+    video = Video(frames=40, rate=Fraction(25), options={"g": "10", "bf": "2", "flags": "+ildct+ilme"})
+    source = make(tmp_path / "in.mp4", video)
+    whole = enhance_clip(source, tmp_path / "whole.mp4", job())
+    assert whole is not None
+    assert (whole.frames, whole.damage) == (40, None)
+    place, size, pts = positions(source)[24]
+    data = bytearray(source.read_bytes())
+    data[place + 4 : place + size] = bytes(size - 4)
+    source.write_bytes(data)
+    result = enhance_clip(source, tmp_path / "out.mp4", job())
+    assert result is not None
+    assert result.frames < 40
+    assert result.damage is not None
+    assert f"damaged at {pts / 12800:.3f}" in result.damage
+    assert f"({40 - result.frames} frames lost" in result.damage
+
+
+def fields(frames: int) -> list[list[int]]:
+    """When the two fields of each frame are shown; their packets come in this order."""
+    return [[2 * number, 2 * number + 1] for number in range(frames)]
+
+
+@pytest.mark.parametrize("lost", [[], [0], [2], [30], [99], [7, 8, 60]])
+def test_two_fields_are_one_frame(lost: list[int]) -> None:
+    from highbeam.video.ledger import Ledger
+
+    ledger, missed = Ledger(fields=True), list[int]()
+    for number, pair in enumerate(fields(100)):
+        for shown in pair:
+            ledger.expect(shown, None)
+        if number not in lost:
+            missed += ledger.came(pair[0])
+    missed += ledger.close()
+    assert missed == [2 * number for number in lost]
+
+
+@pytest.mark.parametrize("lost", [None, 4, 30])
+def test_frames_get_times_as_they_come_out(lost: int | None) -> None:
+    from highbeam.video.ledger import DecodingLedger
+
+    ledger, missed, shown = DecodingLedger(), list[int](), list[tuple[int, int]]()
+    order = [number + move for number in range(0, 60, 3) for move in (0, 2, 1)]  # the second is shown after the third
+    for number in range(60):
+        ledger.expect(number + 1, number)
+        if number >= 2 and order[number - 2] != lost:
+            missed += ledger.came(order[number - 2] + 1)
+            shown.append((order[number - 2], ledger.time(0)))
+    assert missed == ([] if lost is None else [lost + 1])
+    assert ledger.close() == [59, 60]
+    place = {packet: number for number, packet in enumerate(order)}
+    late = [packet for packet, time in shown if time != place[packet]]
+    assert len(late) <= (0 if lost is None else 20)
+    assert all(place[packet] - time == 1 for packet, time in shown if packet in late)
 
 
 def test_a_clip_that_changes_its_size_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from highbeam.errors import EncoderError, UnsupportedClipError
 from highbeam.video.clips import ClipJob, ClipResult, enhance_clip
 from highbeam.video.encoding import Encoding
-from tests.video.making import Video, copied, luma, make, times, write_srt
+from highbeam.video.quicktime import sample_formats
+from tests.video.making import Video, copied, luma, make, times, trimmed, with_hidden_frame, with_telemetry, write_srt
 
 IRREGULAR = (0, 33, 70, 71, 140, 200, 201, 333, 400, 470, 1000, 1040, 1081, 1120, 1160, 1203, 1240, 1280, 1320, 1999)
 
@@ -75,7 +77,7 @@ def test_says_when_a_container_rounds_times(tmp_path: Path) -> None:
 )
 def test_copies_sound_byte_for_byte(tmp_path: Path, codec: str, suffix: str, out: str) -> None:
     source = make(tmp_path / f"in.{suffix}", sound=codec)
-    enhanced(source, tmp_path / f"out.{out}")
+    assert enhanced(source, tmp_path / f"out.{out}").damage is None
     before, after = copied(source, "audio"), copied(tmp_path / f"out.{out}", "audio")
     assert b"".join(data for data, _ in after) == b"".join(data for data, _ in before)
     assert len(before) > 10
@@ -95,6 +97,28 @@ def test_copies_subtitles_byte_for_byte(tmp_path: Path, suffix: str) -> None:
     assert copied(tmp_path / f"out.{suffix}", "subtitle") == copied(source, "subtitle")
     assert any(b"Night" in data for data, _ in copied(source, "subtitle"))
     assert copied(tmp_path / f"out.{suffix}", "audio") == copied(source, "audio")
+
+
+@pytest.mark.parametrize("tags", [{}, {"timecode": "01:02:03:04"}], ids=["plain", "time code"])
+def test_copies_telemetry_beside_a_time_code(tmp_path: Path, tags: dict[str, str]) -> None:
+    source = with_telemetry(tmp_path / "in.mp4", Video(rate=Fraction(25), tags=tags))
+    result = enhanced(source, tmp_path / "out.mp4")
+    assert (result.damage, result.notes) == (None, ())
+    assert copied(tmp_path / "out.mp4", "data") == copied(source, "data")
+    assert any(b"Night" in data for data, _ in copied(source, "data"))
+    expected = ["avc1", "mp4a", "gpmd"] + ["tmcd"] * len(tags)
+    assert list(sample_formats(tmp_path / "out.mp4").values()) == list(sample_formats(source).values()) == expected
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].metadata.get("timecode") == tags.get("timecode")
+
+
+def test_finds_no_tracks_in_what_is_no_quicktime(tmp_path: Path) -> None:
+    whole = make(tmp_path / "whole.mp4")
+    assert list(sample_formats(whole).values()) == ["avc1"]
+    assert sample_formats(make(tmp_path / "other.mkv")) == {}
+    for kept in (0, 7, 100):
+        (tmp_path / "cut.mp4").write_bytes(whole.read_bytes()[:kept])
+        assert sample_formats(tmp_path / "cut.mp4") == {}
 
 
 def test_refuses_a_stream_that_the_container_cannot_hold(tmp_path: Path) -> None:
@@ -209,23 +233,43 @@ def test_keeps_tags_of_matroska_and_says_what_a_transport_stream_loses(tmp_path:
     assert later == "all streams start 0.066 s later, for want of times before zero"
 
 
-def test_keeps_chapters(tmp_path: Path) -> None:
-    source = tmp_path / "in.mkv"
-    make(tmp_path / "plain.mkv")
-    with av.open(str(tmp_path / "plain.mkv")) as plain, av.open(str(source), "w") as output:
+def with_chapters(path: Path) -> Path:
+    plain_path = make(path.with_stem("plain"))
+    named = (("Dusk", 0, 300), ("Night", 300, 600))
+    with av.open(str(plain_path)) as plain, av.open(str(path), "w") as output:
         stream = output.add_stream_from_template(plain.streams.video[0], opaque=True)
         output.set_chapters(
-            [{"id": 1, "start": 0, "end": 300, "time_base": Fraction(1, 1000), "metadata": {"title": "Dusk"}}]
+            [
+                {"id": n, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": {"title": title}}
+                for n, (title, start, end) in enumerate(named)
+            ]
         )
         for packet in plain.demux(video=0):
             if packet.size:
                 packet.stream = stream
                 output.mux(packet)
-    enhanced(source, tmp_path / "out.mkv")
-    with av.open(str(tmp_path / "out.mkv")) as container:
-        (chapter,) = container.chapters()
-        assert chapter["metadata"]["title"] == "Dusk"
-        assert chapter["end"] * chapter["time_base"] == Fraction(3, 10)  # type: ignore[operator]
+    return path
+
+
+def chapters(path: Path) -> list[tuple[str, Fraction, Fraction]]:
+    with av.open(str(path)) as container:
+        found = []
+        for row in container.chapters():
+            unit = row["time_base"] or Fraction(1)
+            found.append((row["metadata"]["title"], row["start"] * unit, row["end"] * unit))
+        return found
+
+
+@pytest.mark.parametrize("suffixes", [("mkv", "mkv"), ("mp4", "mp4", "mp4"), ("mov", "mp4", "mkv", "mov")])
+def test_keeps_chapters(tmp_path: Path, suffixes: tuple[str, ...]) -> None:
+    source = with_chapters(tmp_path / f"in.{suffixes[0]}")
+    expected = [("Dusk", Fraction(0), Fraction(3, 10)), ("Night", Fraction(3, 10), Fraction(6, 10))]
+    assert chapters(source) == expected
+    for number, suffix in enumerate(suffixes[1:]):
+        output = tmp_path / f"{number}.{suffix}"
+        enhanced(source, output)
+        assert chapters(output) == expected
+        source = output
 
 
 def test_keeps_the_shape_of_pixels(tmp_path: Path) -> None:
@@ -259,6 +303,84 @@ def test_reads_avi_and_transport_streams(tmp_path: Path) -> None:
         enhanced(source, tmp_path / f"{name}.mp4")
         before, after = times(source), times(tmp_path / f"{name}.mp4")
         assert [time - after[0] for time in after] == [time - before[0] for time in before]
+
+
+@pytest.mark.parametrize(("start", "shown"), [(0, 20), (5, 15), (25, 15)])
+def test_a_clip_trimmed_by_an_edit_list_is_whole(tmp_path: Path, start: int, shown: int) -> None:
+    from highbeam.cli.info import describe
+
+    source = trimmed(tmp_path / "in.mp4", Fraction(start, 25), Fraction(shown, 25))
+    result = enhanced(source, tmp_path / "out.mp4")
+    assert (result.frames, result.damage) == (shown, None)
+    assert times(tmp_path / "out.mp4") == times(source) == [Fraction(n, 25) for n in range(shown)]
+    assert (describe(source)["frames"], describe(source)["broken"]) == (shown, None)
+
+
+def test_a_frame_that_is_not_to_be_shown_is_not_missed(tmp_path: Path) -> None:
+    from highbeam.cli.info import describe
+
+    source = with_hidden_frame(tmp_path / "in.webm")
+    assert len(copied(source, "video")) == 21
+    result = enhanced(source, tmp_path / "out.mp4")
+    assert (result.frames, result.damage) == (20, None)
+    assert times(tmp_path / "out.mp4") == times(source)
+    assert (describe(source)["frames"], describe(source)["broken"]) == (20, None)
+
+
+def test_tells_frames_that_are_not_to_be_shown() -> None:
+    from highbeam.video.hidden import is_hidden
+
+    def hidden(codec: str, *data: int) -> bool:
+        return is_hidden(codec, memoryview(bytes(data)))
+
+    assert [hidden("vp8", head) for head in (0b10000, 0b00000, 0b10001, 0b01111)] == [False, True, False, True]
+    assert [hidden("vp9", head, 0, 0) for head in (0b10000010, 0b10000000, 0b10000100, 0b10001000)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert [hidden("vp9", 0b10110000 | bits, more, 0) for bits, more in ((0, 128), (1, 0), (2, 0), (4, 0))] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert not hidden("vp9", 0b10000000, 0b11000000)  # several frames, of which the last is shown
+    assert not hidden("h264", 0)
+    assert hidden("h264")
+
+
+def test_keeps_all_frames_where_only_the_order_of_decoding_is_told(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.avi", Video(rate=Fraction(25), options={"bf": "2", "g": "10"}, frames=30))
+    result = enhanced(source, tmp_path / "out.mp4", quality=8)
+    assert (result.frames, result.damage) == (30, None)
+    assert times(tmp_path / "out.mp4") == [Fraction(n, 25) for n in range(30)]
+    assert np.abs(luma(tmp_path / "out.mp4") - luma(source)).mean() < 1.5
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+def test_carries_times_on_where_the_clock_starts_again(tmp_path: Path, suffix: str) -> None:
+    from highbeam.cli.info import describe
+
+    one = make(tmp_path / "one.ts", Video(rate=Fraction(25), options={"bf": "2"}), sound="aac")
+    source = tmp_path / "in.ts"
+    source.write_bytes(one.read_bytes() * 3)
+    result = enhanced(source, tmp_path / f"out.{suffix}")
+    assert (result.frames, result.damage) == (60, None)
+    assert result.notes[0] == "its clock starts again midway; times are carried on"
+    shown = times(tmp_path / f"out.{suffix}")
+    steps = [later - sooner for sooner, later in pairwise(shown)]
+    assert steps.pop(39) == steps.pop(19) == Fraction(2, 25)  # the sound before it is longer than the frames
+    assert set(steps) == {Fraction(1, 25)}
+    before, after = copied(source, "audio"), copied(tmp_path / f"out.{suffix}", "audio")
+    assert len(after) == len(before)
+    assert all(old.endswith(new) for (old, _), (new, _) in zip(before, after, strict=True))  # MP4 has no ADTS headers
+    third, single = len(before) // 3, times(one)
+    for number in range(3):
+        apart = after[number * third][1] - float(shown[number * 20])
+        assert apart == pytest.approx(before[0][1] - float(single[0]), abs=0.0002)
+    assert describe(source)["duration"] == pytest.approx(float(shown[-1] - shown[0] + Fraction(1, 25)))
 
 
 def test_is_the_same_every_time(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -197,18 +199,31 @@ def _streams(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
 
 def _counted(container: InputContainer, stream: VideoStream) -> tuple[int, float, str | None]:
     """Count the frames that are shown, and the seconds from the first to the end of the last, without decoding."""
-    from highbeam.video.inspecting import packets
+    from highbeam.video.clock import Clock
+    from highbeam.video.inspecting import gives_frame, other_streams, packets
+    from highbeam.video.tally import Tally, stated_packets
 
-    base, times, errors = float(stream.time_base or 0), list[int](), list[str]()
+    base, times, errors, clock = float(stream.time_base or 0), list[tuple[int, int]](), list[str](), Clock()
     tick = 1 / float(stream.average_rate) if stream.average_rate else 0.0
-    for packet in packets(container, (stream,), errors):
-        if not packet.is_discard and (packet.size or packet.pts is not None):
-            times.append(len(times) * (packet.duration or 0) if packet.pts is None else packet.pts)
+    stated, every, tally = stated_packets(container, stream), 0, Tally(container, other_streams(container))
+    for packet in packets(container, tuple(container.streams), errors):
+        piece = clock.see(packet)
+        tally.see(packet)
+        if packet.stream_index != stream.index:
+            continue
+        counts = packet.size > 0 or packet.pts is not None
+        every += counts
+        if counts and gives_frame(packet):
+            times.append((piece, len(times) * (packet.duration or 0) if packet.pts is None else packet.pts))
             tick = float(packet.duration or 0) * base or tick
     broken = f"cannot be read to its end ({errors[0]})" if errors else None
-    if stream.frames > len(times):
-        broken = broken or f"lacks {stream.frames - len(times)} of the {stream.frames} frames that it states"
-    return len(times), (max(times) - min(times)) * base + tick if times else 0.0, broken
+    if stated > every:
+        broken = broken or f"lacks {stated - every} of the {stated} frames that it states"
+    broken = broken or "; ".join(map(str, tally.short())) or None
+    unit = (math.gcd(*(pts for _, pts in times)) or 1) * (stream.time_base or Fraction(1))
+    later = clock.offsets(stream.index, unit)
+    seconds = [pts * base + float(later[piece]) for piece, pts in times]
+    return len(times), max(seconds) - min(seconds) + tick if times else 0.0, broken
 
 
 def _rotation(container: InputContainer, stream: VideoStream) -> int | None:

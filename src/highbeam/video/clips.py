@@ -208,7 +208,9 @@ class _Run:
         return ClipResult(frames, self._resumed, width, height, damage, notes)
 
     def _notes(self) -> tuple[str, ...]:
-        return ("its fields are enhanced as whole frames",) if self._clip.interlaced else ()
+        fields = ("its fields are enhanced as whole frames",) if self._clip.interlaced else ()
+        restarts = ("its clock starts again midway; times are carried on",) if len(self._clip.pieces) > 1 else ()
+        return (*fields, *restarts)
 
     def _prepared(self) -> int:
         """Bring the enhancer to where the finished parts end; returns how many frames it must see again for that."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from highbeam.errors import DamagedClipError
 from highbeam.machine import usable_cpus
-from highbeam.video.inspecting import Clip, opened, packets
+from highbeam.video.clock import carried_on
+from highbeam.video.inspecting import Clip, gives_frame, opened, packets
+from highbeam.video.ledger import DecodingLedger, Ledger
 
 if TYPE_CHECKING:
-    from av.packet import Packet
     from av.video.frame import VideoFrame
 
 __all__ = ["Damage", "Shot", "shots"]
@@ -44,7 +44,8 @@ class Damage:
 
     def __bool__(self) -> bool:
         """Whether there is any."""
-        return bool(self.lost or self.patched or self.errors or self.clip.missing)
+        unread = self.errors or not self.clip.readable
+        return bool(self.lost or self.patched or unread or self.clip.missing or self.clip.short)
 
     def __str__(self) -> str:
         """Say what, and at which times."""
@@ -56,11 +57,18 @@ class Damage:
                 f"damaged at {', '.join(times[:_NAMED])}{more} s"
                 f" ({self.lost} frames lost, {self.patched} patched by the decoder)"
             )
-        if self.clip.missing or (self.errors and not told):
+        told.extend(map(str, self.clip.short))
+        if self.clip.missing or ((self.errors or not self.clip.readable) and not told):
             ends = float((self.last or 0) * self.clip.time_base)
             short = f"; {self.clip.missing} of {self.clip.promised} frames are missing" if self.clip.missing else ""
             told.append(f"cannot be read to its end, the last frame is at {ends:.3f} s{short}")
         return "; ".join(told) or "undamaged"
+
+    def lose(self, times: Iterable[int]) -> None:
+        """Note frames that could not be decoded."""
+        for pts in times:
+            self.lost += 1
+            self.at(pts)
 
     def at(self, pts: int) -> None:
         """Note a place."""
@@ -112,41 +120,27 @@ def _frames(clip: Clip, damage: Damage) -> Iterator[VideoFrame]:
     """Decode, and compare what went into the decoder with what came out."""
     import av
 
-    due: list[int] = []  # a heap of times
+    ledger = Ledger(fields=clip.interlaced) if clip.timed else DecodingLedger()
     with opened(clip.path) as (container, stream):
         context = stream.codec_context
         context.thread_type = "AUTO"
         context.thread_count = min(_MOST_THREADS, usable_cpus())
-        for packet in packets(container, (stream,), damage.errors):
-            if _is_due(packet, clip):
-                heapq.heappush(due, cast("int", packet.pts))
+        for packet in carried_on(packets(container, (stream,), damage.errors), clip.pieces):
+            if packet.pts is not None and gives_frame(packet):
+                ledger.expect(packet.pts, packet.dts)
             try:
                 decoded = packet.decode()
             except av.FFmpegError:
                 continue  # found by the frames that do not come
             for frame in decoded:
-                _account(frame, due, damage)
+                if frame.pts is not None:
+                    damage.lose(ledger.came(frame.pts))
+                    frame.pts = ledger.time(frame.pts)
+                if frame.is_corrupt:
+                    damage.patched += 1
+                    damage.at(frame.pts or 0)
                 yield frame
-    for pts in sorted(due):
-        damage.lost += 1
-        damage.at(pts)
-
-
-def _is_due(packet: Packet[Any], clip: Clip) -> bool:
-    """Whether a packet must give a frame: not one that is hidden, nor one of two fields of a frame."""
-    return packet.pts is not None and packet.size > 0 and not packet.is_discard and not clip.interlaced
-
-
-def _account(frame: VideoFrame, due: list[int], damage: Damage) -> None:
-    """Note the frames that should have come before this one."""
-    if frame.pts is not None and frame.pts in due:  # a handful: as many as the decoder holds back
-        while due[0] < frame.pts:
-            damage.lost += 1
-            damage.at(heapq.heappop(due))
-        heapq.heappop(due)
-    if frame.is_corrupt:
-        damage.patched += 1
-        damage.at(frame.pts or 0)
+    damage.lose(ledger.close())
 
 
 def _changed(clip: Clip, frame: VideoFrame, before: int | None) -> DamagedClipError:

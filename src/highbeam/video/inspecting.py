@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from highbeam.errors import ClipError, DamagedClipError, UnsupportedClipError
+from highbeam.video.clock import Clock
 from highbeam.video.colours import Colour, is_known_matrix
+from highbeam.video.hidden import is_hidden
+from highbeam.video.tally import Short, Tally, stated_packets
 from highbeam.video.upright import Turn, turn_of
 
 if TYPE_CHECKING:
@@ -23,11 +26,14 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["Clip", "inspect", "opened", "other_streams", "packets", "reason", "stated_rate"]
+__all__ = ["Clip", "gives_frame", "inspect", "opened", "other_streams", "packets", "reason", "stated_rate"]
 
 _ATTACHED_PICTURE = 1 << 10
 _NO_TIMES = 1 << 7
 _EIGHT = 8
+_ONLY_DECODED = frozenset({"avi"})
+"""Formats that keep the order of decoding only; FFmpeg guesses when frames are shown, of H.264 in vain."""
+
 _MOST_ERRORS = 100
 """Read errors in a row, after which nothing more is expected of a file."""
 
@@ -54,9 +60,13 @@ class Clip:
         tick: the largest time of which all the frames' are multiples, seconds.
         rate: frames a second, on average.
         frames: how many packets with frames to show can be read.
-        promised: how many the container says there are; 0 where it does not say.
+        promised: how many the container's index says there are; 0 where it does not say.
         interlaced: whether frames are of two fields.
         readable: whether the packets could be read to the end.
+        timed: whether packets tell when their frames are shown, and not only in which order they are decoded.
+        pieces: for each piece of the clip with a clock of its own, by how much its times are made later, seconds; 0 for
+            the first one.
+        short: the other streams that end before their index does.
     """
 
     path: Path
@@ -76,6 +86,9 @@ class Clip:
     promised: int = 0
     interlaced: bool = False
     readable: bool = True
+    timed: bool = True
+    pieces: tuple[Fraction, ...] = (Fraction(0),)
+    short: tuple[Short, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -97,6 +110,10 @@ class _Seen:
     divisor: int = 0
     errors: list[str] = field(default_factory=list)
     first: VideoFrame | None = None
+    reordered: bool = False
+    latest: int | None = None
+    clock: Clock = field(default_factory=Clock)
+    short: tuple[Short, ...] = ()
 
 
 def inspect(path: Path) -> Clip:
@@ -107,13 +124,13 @@ def inspect(path: Path) -> Clip:
     """
     with opened(path) as (container, stream):
         context = stream.codec_context
+        stated = stated_packets(container, stream)
         seen = _look_through(path, container, stream)
         if seen.first is None:
             raise DamagedClipError(str(path), "has no frame that can be decoded; get an undamaged copy")
         frame = seen.first
         colour = Colour(context.colorspace, context.color_primaries, context.color_trc, context.color_range)
         base = stream.time_base or Fraction(1, 1000)
-        promised = stream.frames - (seen.every - seen.shown) if stream.frames else 0
         return Clip(
             path=path,
             width=frame.width,
@@ -126,12 +143,15 @@ def inspect(path: Path) -> Clip:
             law=tags.law(frame.height),
             aspect=stream.sample_aspect_ratio or Fraction(1),
             time_base=base,
-            tick=base * (seen.divisor or 1),
+            tick=(tick := base * (seen.divisor or 1)),
             rate=_rate(stream),
             frames=seen.shown,
-            promised=promised,
+            promised=stated - (seen.every - seen.shown) if stated else 0,
             interlaced=frame.interlaced_frame,
             readable=not seen.errors,
+            timed=seen.reordered or not context.has_b_frames or container.format.name not in _ONLY_DECODED,
+            pieces=seen.clock.offsets(stream.index, tick),
+            short=seen.short,
         )
 
 
@@ -139,18 +159,25 @@ def _look_through(path: Path, container: InputContainer, stream: VideoStream) ->
     """Count the packets, and decode until there is one frame."""
     import av
 
-    seen = _Seen()
+    seen, tally = _Seen(), Tally(container, other_streams(container))
     stream.codec_context.thread_type = "SLICE"  # the first frame is wanted at once, not after as many as threads
-    for packet in packets(container, (stream,), seen.errors):
+    for packet in packets(container, tuple(container.streams), seen.errors):
+        seen.clock.see(packet)
+        tally.see(packet)
+        if packet.stream_index != stream.index:
+            continue
         if seen.first is None:
             with suppress(av.FFmpegError):  # a damaged start; a later packet may do
                 seen.first = next(iter(packet.decode()), None)
         if packet.size == 0 and packet.pts is None:
             continue
         seen.every += 1
-        if not packet.is_discard:  # an edit list may hide some
+        if gives_frame(packet):
             seen.shown += 1
             seen.divisor = math.gcd(seen.divisor, packet.pts or 0)
+            seen.reordered |= seen.latest is not None and packet.pts is not None and packet.pts <= seen.latest
+            seen.latest = packet.pts
+    seen.short = tally.short()
     if seen.every == 0:
         raise DamagedClipError(str(path), "has no frame; get an undamaged copy")
     return seen
@@ -186,6 +213,11 @@ def packets(container: InputContainer, streams: tuple[Stream, ...], errors: list
         packet.stream = stream
         packet.time_base = stream.time_base or Fraction(1, 1000)
         yield packet
+
+
+def gives_frame(packet: Packet[Any]) -> bool:
+    """Whether a packet holds a frame to show: an edit list hides some, and so do VP8 and VP9 those to refer to."""
+    return not packet.is_discard and not is_hidden(packet.stream.codec_context.name, memoryview(packet))
 
 
 def other_streams(container: InputContainer) -> tuple[Stream, ...]:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from highbeam.errors import ClipWriteError, EncoderError, UnsupportedClipError
+from highbeam.video.clock import carried_on
 from highbeam.video.containers import Container
 from highbeam.video.encoding import Encoder, set_up
 from highbeam.video.inspecting import Clip, opened, other_streams, packets, reason
 from highbeam.video.parts import Joined
+from highbeam.video.quicktime import sample_formats
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -34,6 +36,7 @@ _ORDINARY_TAGS = frozenset(
 )
 """Tags that MP4 and MOV keep in their usual places; others need those of QuickTime's keys."""
 
+_TIME_CODE = "tmcd"
 _LARGEST_TIMESCALE = 1_000_000
 _MOST_MOVIE_TIMESCALE = 2**31 - 1
 
@@ -75,8 +78,9 @@ def plan_streams(clip: Clip, container: Container, encoder: Encoder, *, drop: bo
         if wrong is not None:
             raise EncoderError(str(clip.path), f"{container.format} does not take {encoder.name} ({wrong})")
         copied, left_out = [], []
+        anew = _made_anew(source, clip.path)
         for stream in other_streams(source):
-            if _is_made_anew(source, stream):
+            if stream.index in anew:
                 continue
             wrong = _complaint(Recipe(clip, container, encoder, (stream.index,), ()), source)
             if wrong is None:
@@ -128,7 +132,7 @@ def assemble(recipe: Recipe, joined: Joined, headers: str, place: Path) -> int:
             if hashlib.sha256(video.codec_context.extradata or b"").hexdigest() != headers:
                 told = "the encoder is not the one of the parts; run again without --resume"
                 raise EncoderError(str(recipe.clip.path), told)
-            return _write(output, joined.packets(video), _copied(source, copies))
+            return _write(output, joined.packets(video), _copied(recipe.clip, source, copies))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise ClipWriteError(
             str(place), f"cannot be written ({reason(error)}); check the folder and the disk, then --resume goes on"
@@ -163,12 +167,13 @@ def _seconds(packet: Packet[Any]) -> Fraction:
     return (packet.dts if packet.dts is not None else packet.pts or 0) * packet.time_base
 
 
-def _copied(source: InputContainer, copies: dict[int, Stream]) -> Iterator[Packet[Any]]:
+def _copied(clip: Clip, source: InputContainer, copies: dict[int, Stream]) -> Iterator[Packet[Any]]:
     """Yield the packets of the streams that are copied."""
     if not copies:
         return
     wanted = tuple(source.streams[index] for index in copies)
-    for packet in packets(source, wanted, []):
+    errors: list[str] = []  # told by the inspection, which has read these streams, too
+    for packet in carried_on(packets(source, wanted, errors), clip.pieces):
         if packet.size == 0 and packet.pts is None:
             continue
         if packet.dts is None and packet.stream.type != "video":  # of videos, the container guesses the order
@@ -271,11 +276,19 @@ def _complaint(recipe: Recipe, source: InputContainer) -> str | None:
     return None
 
 
-def _is_made_anew(source: InputContainer, stream: Stream) -> bool:
-    """Whether the container makes a stream itself: QuickTime's time code, from a tag of the video."""
-    with suppress(AttributeError):
-        return stream.type == "data" and any("timecode" in video.metadata for video in source.streams.video)
-    return False
+def _made_anew(source: InputContainer, path: Path) -> frozenset[int]:
+    """Return the indices of the streams that the container makes itself.
+
+    They are QuickTime's time code, from the video's tag, and its track of the chapters' titles, from the chapters.
+    """
+    from av.stream import Discard
+
+    data = [stream for stream in source.streams if stream.type == "data"]
+    anew = {stream.index for stream in data if stream.discard == Discard.all}  # FFmpeg has read it as chapters
+    if any("timecode" in video.metadata for video in source.streams.video):
+        formats = sample_formats(path)  # nothing else tells a time code from the telemetry beside it
+        anew.update(stream.index for stream in data if formats.get(stream.id) == _TIME_CODE)
+    return frozenset(anew)
 
 
 def _described(stream: Stream) -> str:
