@@ -521,7 +521,7 @@ def test_what_a_kill_while_joining_leaves_is_no_hindrance(tmp_path: Path) -> Non
 
 
 def test_states_hold_arrays_numbers_and_texts_only() -> None:
-    from highbeam.video.workspace import pack_state, unpack_state
+    from highbeam.resuming import pack_state, unpack_state
 
     state = {"a.b": np.arange(6, dtype=np.float32).reshape(2, 3), "n": 3, "x": 0.1, "word": "über", "on": True}
     again = unpack_state(pack_state(state))

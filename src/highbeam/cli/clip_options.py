@@ -59,7 +59,9 @@ Denoise = Annotated[
 ]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Go on where an earlier run was interrupted, within clips too; keep what is there."),
+    typer.Option(
+        "--resume", help="Go on where an earlier run was interrupted, within clips and logs too; keep what is there."
+    ),
 ]
 
 

@@ -239,7 +239,9 @@ def _enhance_stored(sources: list[str], output: str | None, bound: Enhancer, fil
         overwrite=files.overwrite,
     )
     report = Report(as_json=files.as_json, quiet=files.quiet)
-    wish = Wish(tuple(files.topics or ()), files.suffix, steady=clips.steady, denoise=clips.denoise)
+    wish = Wish(
+        tuple(files.topics or ()), files.suffix, steady=clips.steady, denoise=clips.denoise, resume=clips.resume
+    )
     if concerns_logs(sources, wish):
         refuse(clips.for_clips_alone(), "robot logs")
         return enhance_logs(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highbeam.errors import DamagedClipError, EncoderError
+from highbeam.resuming import sealed, unsealed
 from highbeam.video.encoding import Encoder, new_context
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.frame import VideoFrame
 
-__all__ = ["Joined", "Part", "PartEncoder", "read_part", "sealed", "unsealed", "write_whole"]
-
-_DIGEST = 32
+__all__ = ["Joined", "Part", "PartEncoder", "read_part"]
 
 
 @dataclass(frozen=True)
@@ -66,21 +64,6 @@ class Part:
         """Return the content of the part's file."""
         described = {key: value for key, value in asdict(self).items() if key != "data"}
         return sealed(json.dumps(described).encode() + b"\n" + self.data)
-
-
-def sealed(content: bytes) -> bytes:
-    """Return a file's content with its checksum behind it."""
-    return content + hashlib.sha256(content).digest()
-
-
-def unsealed(path: Path) -> bytes | None:
-    """Read a file that :func:`sealed` made; None where there is none, or a damaged one."""
-    try:
-        whole = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    content, digest = whole[:-_DIGEST], whole[-_DIGEST:]
-    return content if hashlib.sha256(content).digest() == digest else None
 
 
 def read_part(path: Path) -> Part | None:
@@ -151,24 +134,6 @@ class PartEncoder:
         except av.FFmpegError as error:
             raise EncoderError(self._name, f"the encoder failed ({error.strerror}); choose another codec") from error
         self._packets.extend((int(packet.pts or 0), packet.is_keyframe, bytes(packet)) for packet in made)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of the working folder, under its name only once it is whole.
-
-    Raises:
-        OSError: the disk did not take it; nothing is left behind.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 class Joined:
