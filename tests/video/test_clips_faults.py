@@ -32,7 +32,9 @@ from highbeam.errors import (
     UnsupportedClipError,
 )
 from highbeam.video.clips import ClipJob, ClipResult, Step, enhance_clip
-from highbeam.video.encoding import Encoding
+from highbeam.video.containers import CONTAINERS
+from highbeam.video.encoding import CODECS, Encoding, choose
+from highbeam.video.inspecting import inspect
 from tests.video.making import Video, make, planes, positions, times
 
 PART = Encoding(part=8)
@@ -184,7 +186,9 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from highbeam.video.clips import ClipJob, enhance_clip
-from highbeam.video.encoding import Encoding
+from highbeam.video.containers import CONTAINERS
+from highbeam.video.encoding import CODECS, Encoding, choose
+from highbeam.video.inspecting import inspect
 from tests.video.test_clips_faults import Remembering
 
 class Slow(Remembering):
@@ -343,10 +347,31 @@ def test_codecs_formats_and_ranges_that_are_not_there(tmp_path: Path) -> None:
     failing(source, output, job(encoding=Encoding(pixel_format="mauve")), EncoderError, "mauve")
     failing(source, output, job(encoding=Encoding(pixel_format="gbrp")), EncoderError, "does not take gbrp")
     failing(source, tmp_path / "out.webm", job(encoding=Encoding("h264")), EncoderError, "webm does not take libx264")
-    failing(source, output, job(encoding=Encoding(preset="warp")), EncoderError, "does not take 160 by 96")
-    for wrong in ({"codec": "h265"}, {"quality": 64}, {"threads": 0}, {"part": 0}):
+    wrong = job(encoding=Encoding(preset="fats"))
+    failing(source, output, wrong, EncoderError, "mp4 takes h264 .* no preset 'fats'; did you mean 'fast'.*, placebo")
+    wrong = job(encoding=Encoding(preset="veryfast"))
+    failing(source, tmp_path / "out.webm", wrong, EncoderError, "webm takes vp9 .*'veryfast' .presets: 0, 1, .*, 8")
+    failing(source, output, job(encoding=Encoding(quality=60)), EncoderError, "h264 takes a CRF .* 0 to 51, not 60")
+    for asked in ({"codec": "h265"}, {"quality": 64}, {"threads": 0}, {"part": 0}):
         with pytest.raises(OptionError):
-            Encoding(**wrong)
+            Encoding(**asked)
+    for asked, match in (
+        ({"codec": "av1", "preset": "veryfast"}, "av1 takes no preset 'veryfast' .presets: 0, .*, 13"),
+        ({"codec": "hevc", "quality": 52}, "hevc takes a CRF .* 0 to 51, not 52"),
+    ):
+        with pytest.raises(OptionError, match=match):
+            Encoding(**asked)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_encoders_take_what_is_said_to_be_accepted(tmp_path: Path, name: str) -> None:
+    clip = inspect(make(tmp_path / "in.mp4"))
+    codec = CODECS[name]
+    for asked in (
+        Encoding(name, quality=0, preset=codec.presets[0]),
+        Encoding(name, quality=codec.worst, preset=codec.presets[-1]),
+    ):
+        assert choose(asked, clip, CONTAINERS[".mkv"]).name == codec.encoder
 
 
 def test_a_codec_that_is_not_built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
