@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import shutil
 import signal
@@ -301,13 +302,14 @@ def test_damage_in_the_middle_is_told_with_its_time(tmp_path: Path, number: int,
     assert shown[-1] == Fraction(1001 * 39, 30000)
 
 
-def test_a_clip_that_changes_its_size_is_refused(tmp_path: Path) -> None:
-    source = tmp_path / "in.ts"
-    source.write_bytes(
-        make(tmp_path / "one.ts").read_bytes() + make(tmp_path / "two.ts", Video(size=(192, 96))).read_bytes()
-    )
-    output = tmp_path / "out.mp4"
-    failing(source, output, job(), DamagedClipError, r"changes from 160 by 96 to 192 by 96 at \d+\.\d+ s")
+def test_a_clip_that_changes_its_size_is_enhanced_up_to_there(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.ts", tmp_path / "out.mp4"
+    later = Video(size=(192, 96), times=[90_000 + 3003 * n for n in range(20)], base=Fraction(1, 90_000))
+    source.write_bytes(make(tmp_path / "one.ts").read_bytes() + make(tmp_path / "two.ts", later).read_bytes())
+    result = enhance_clip(source, output, job())
+    assert result is not None
+    assert (result.frames, len(planes(output))) == (20, 20)
+    assert re.match(r"changes from 160 by 96 to 192 by 96 at \d+\.\d+ s, and is left out from", str(result.damage))
     assert not work_folder(output).exists()
 
 

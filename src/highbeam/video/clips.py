@@ -278,7 +278,8 @@ class _Run:
             raise _StoppedError
         paths = [self._space.part(number) for number in range(len(self._parts))]
         unit = time_unit(self._clip, self._recipe.container)
-        joined = Joined(paths, max(part.delay for part in self._parts), self._clip.time_base, unit)
+        delay = max(part.delay for part in self._parts)
+        joined = Joined(paths, delay, self._clip.time_base, unit, self._recipe.later)
         with suppress(FileNotFoundError):
             self._space.whole.unlink()
         try:
@@ -307,7 +308,7 @@ class _Run:
                     time = packet.pts * packet.time_base
                     times = [min(times[0], time), max(times[1], time)] if times else [time, time]
         ends = [time * self._clip.time_base for time in (self._parts[0].first, self._parts[-1].last)]
-        if not written == count == frames or not self._same(times, ends):
+        if not written == count == frames or not self._same(times, [end + self._recipe.later for end in ends]):
             raise ClipWriteError(
                 str(self._space.output),
                 f"{frames} frames from {float(ends[0]):.3f} s to {float(ends[1]):.3f} s went in, but {count} came out"

@@ -56,6 +56,7 @@ class Clip:
         promised: how many the container says there are; 0 where it does not say.
         interlaced: whether frames are of two fields.
         readable: whether the packets could be read to the end.
+        start: time of the first frame to show, units of ``time_base``; before zero where a clock wraps.
     """
 
     path: Path
@@ -75,6 +76,7 @@ class Clip:
     promised: int = 0
     interlaced: bool = False
     readable: bool = True
+    start: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -94,6 +96,7 @@ class _Seen:
     shown: int = 0
     every: int = 0
     divisor: int = 0
+    start: int | None = None
     errors: list[str] = field(default_factory=list)
     first: VideoFrame | None = None
 
@@ -131,6 +134,7 @@ def inspect(path: Path) -> Clip:
             promised=promised,
             interlaced=frame.interlaced_frame,
             readable=not seen.errors,
+            start=seen.start or 0,
         )
 
 
@@ -150,6 +154,8 @@ def _look_through(path: Path, container: InputContainer, stream: VideoStream) ->
         if not packet.is_discard:  # an edit list may hide some
             seen.shown += 1
             seen.divisor = math.gcd(seen.divisor, packet.pts or 0)
+            if packet.pts is not None:
+                seen.start = packet.pts if seen.start is None else min(seen.start, packet.pts)
     if seen.every == 0:
         raise DamagedClipError(str(path), "has no frame; get an undamaged copy")
     return seen

@@ -139,7 +139,7 @@ class PartEncoder:
 class Joined:
     """The packets of all parts as one stream."""
 
-    def __init__(self, paths: list[Path], delay: int, base: Fraction, unit: Fraction) -> None:
+    def __init__(self, paths: list[Path], delay: int, base: Fraction, unit: Fraction, later: Fraction) -> None:
         """Prepare.
 
         Args:
@@ -147,8 +147,9 @@ class Joined:
             delay: by how many frames decoding must run ahead of showing, in any of them.
             base: the unit of the parts' times, seconds.
             unit: the unit of the stream's times, seconds; ``base`` is a multiple of it, or times are rounded.
+            later: seconds by which the whole is to be later.
         """
-        self._paths, self._delay, self._base, self._unit = paths, delay, base, unit
+        self._paths, self._delay, self._base, self._unit, self._later = paths, delay, base, unit, later
 
     def packets(self, stream: Stream) -> Iterator[Packet[Stream]]:
         """Yield the packets, with the times at which they are to be decoded: those of the frames before, in order."""
@@ -157,7 +158,7 @@ class Joined:
         waiting: list[int] = []
         for path in self._paths:
             part = self._read(path)
-            times = [self._scaled(time) for time in part.times]
+            times = [self._scaled(time, self._later) for time in part.times]
             waiting = waiting or self._early(times)
             waiting.extend(times)
             for position, (frame, key, data) in enumerate(part.chunks()):
@@ -173,8 +174,8 @@ class Joined:
         step = max(1, times[1] - times[0]) if len(times) > 1 else 1
         return [times[0] - step * ahead for ahead in range(self._delay, 0, -1)]
 
-    def _scaled(self, time: int) -> int:
-        return round(time * self._base / self._unit)
+    def _scaled(self, time: int, later: Fraction = Fraction(0)) -> int:
+        return round((time * self._base + later) / self._unit)
 
     def _read(self, path: Path) -> Part:
         part = read_part(path)
