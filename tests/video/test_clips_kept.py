@@ -245,6 +245,12 @@ def test_keeps_the_shape_of_pixels(tmp_path: Path) -> None:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
 
 
+def test_a_rounded_start_is_not_told_as_a_later_one(tmp_path: Path) -> None:
+    odd = Video(times=[8_550_128_090 + 3003 * n for n in range(20)], base=Fraction(1, 90_000))
+    result = enhanced(make(tmp_path / "in.mp4", odd), tmp_path / "out.mkv")
+    assert result.notes == ("times are rounded to 1/1000 s, the finest that matroska holds",)
+
+
 def wrapping(path: Path, ahead: int) -> Path:
     """A transport stream with sound whose clock of 33 bits wraps: so many ticks of its times are before zero."""
     plain = make(path.with_name("plain.ts"), Video(options={"bf": "2"}), sound="aac")

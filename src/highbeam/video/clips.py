@@ -316,7 +316,8 @@ class _Run:
                 " nothing was written, choose another container",
             )
         later = times[0] - ends[0]
-        if abs(later) < self._clip.tick and not self._recipe.container.holds(self._clip.tick):
+        ticks = self._recipe.container.ticks
+        if ticks and abs(later) < Fraction(1, ticks) and not self._recipe.container.holds(self._clip.tick):
             return lost  # rounded, which is told already
         return (
             (*lost, f"all streams start {float(later):.3f} s later, for want of times before zero") if later else lost
