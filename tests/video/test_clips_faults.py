@@ -354,13 +354,15 @@ def test_codecs_formats_and_ranges_that_are_not_there(tmp_path: Path) -> None:
     wrong = job(encoding=Encoding(preset="veryfast"))
     failing(source, tmp_path / "out.webm", wrong, EncoderError, "webm takes vp9 .*'veryfast' .presets: 0, 1, .*, 8")
     failing(source, output, job(encoding=Encoding(quality=60)), EncoderError, "h264 takes a CRF .* 0 to 51, not 60")
-    for asked in ({"codec": "h265"}, {"quality": 64}, {"threads": 0}, {"part": 0}):
+    out_of_range: tuple[dict[str, Any], ...] = ({"codec": "h265"}, {"quality": 64}, {"threads": 0}, {"part": 0})
+    for asked in out_of_range:
         with pytest.raises(OptionError):
             Encoding(**asked)
-    for asked, match in (
+    of_the_codec: tuple[tuple[dict[str, Any], str], ...] = (
         ({"codec": "av1", "preset": "veryfast"}, "av1 takes no preset 'veryfast' .presets: 0, .*, 13"),
         ({"codec": "hevc", "quality": 52}, "hevc takes a CRF .* 0 to 51, not 52"),
-    ):
+    )
+    for asked, match in of_the_codec:
         with pytest.raises(OptionError, match=match):
             Encoding(**asked)
 
