@@ -1,11 +1,14 @@
 """How well decoding, enhancing and encoding overlap: the whole against its slowest stage.
 
-    python -m benchmarks.video [--method unet-m] [--frames 300] [--rounds 3] [--size 1280 720] [--threads 1]
+    python -m benchmarks.video [--method unet-m] [--no-steady] [--frames 300] [--rounds 3] [--size 1280 720]
+                               [--threads 1]
 
 Renders a clip, measures each stage alone and then all of them on a clip in a file, in turns, and prints frames a second
 of each (medians) and the ratio of the whole to the slowest stage. It is to be at least 0.85. What the CPUs allow, if
-the stages' work were spread over them without a gap, is printed beside it. The whole includes what is done once per
-clip: looking through it before, joining the parts and checking the result after; short clips show these more.
+the stages' work were spread over them without a gap, is printed beside it. The method is held steady, as on the command
+line, and its memory is kept behind each part; with ``--no-steady`` it takes each frame by itself. The whole includes
+what is done once per clip: looking through it before, joining the parts and checking the result after; short clips
+show these more.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ import cv2
 import numpy as np
 
 from benchmarks.measuring import night_picture
+from highbeam.cli.options import held
 from highbeam.machine import usable_cpus
 from highbeam.methods.base import Pixels
 from highbeam.methods.registry import DEFAULT_METHOD, load
@@ -60,14 +65,14 @@ def make_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
 class Stages:
     """The stages of one clip, each to be run alone."""
 
-    def __init__(self, path: Path, encoding: Encoding, enhance: Callable[[Pixels], Pixels]) -> None:
-        """Read the clip and keep its frames."""
+    def __init__(self, path: Path, encoding: Encoding, make: Callable[[], Callable[[Pixels], Pixels]]) -> None:
+        """Read the clip and keep its frames; ``make`` gives a fresh method for each run over them."""
         self.clip: Clip = inspect(path)
-        self.encoding, self.enhance = encoding, enhance
+        self.encoding, self.make = encoding, make
         self.encoder = choose(encoding, self.clip, CONTAINERS[".mp4"])
         self.converter = Converter(self.clip.law, full=self.clip.colour.full, deep=self.clip.deep)
         self.frames = list(self._decoded())
-        self.bright = [enhance(pixels) for pixels in self.frames]
+        self.bright = list(map(make(), self.frames))
 
     def _decoded(self) -> Iterator[Pixels]:
         return (self.converter.to_rgb(shot.frame) for shot in shots(self.clip, Damage(self.clip)))
@@ -79,8 +84,9 @@ class Stages:
 
     def work(self) -> None:
         """From RGB to brighter RGB."""
+        enhance = self.make()
         for pixels in self.frames:
-            self.enhance(pixels)
+            enhance(pixels)
 
     def encode(self) -> None:
         """From RGB to packets."""
@@ -91,7 +97,7 @@ class Stages:
 
     def whole(self) -> None:
         """From file to file."""
-        job = ClipJob(lambda: self.enhance, "benchmark", self.encoding, overwrite=True)
+        job = ClipJob(self.make, "benchmark", self.encoding, overwrite=True)
         enhance_clip(self.clip.path, self.clip.path.with_suffix(".bright.mp4"), job)
 
 
@@ -132,11 +138,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--threads", type=int, default=1, help="of OpenCV")
+    parser.add_argument("--steady", action=argparse.BooleanOptionalAction, default=True, help="hold the method steady")
     words = parser.parse_args()
     cv2.setNumThreads(words.threads)
     with tempfile.TemporaryDirectory() as folder:
         path = make_clip(Path(folder, "street.mp4"), tuple(words.size), words.frames)
-        stages = Stages(path, Encoding(), load(words.method))
+        enhancer = load(words.method)
+        stages = Stages(path, Encoding(), partial(held, enhancer, steady=words.steady))
         report(measure(stages, words.rounds), words.frames)
 
 

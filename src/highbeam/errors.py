@@ -30,7 +30,8 @@ The tree::
     │   ├── TopicError                 no such topic, none with pictures, or several; also a UsageError
     │   ├── UnsupportedLogError        a form, a compression or a kind of picture that Highbeam does not take
     │   ├── DamagedLogError            empty, truncated, corrupt
-    │   └── LogWriteError              the disk did not take the result
+    │   ├── LogWriteError              the disk did not take the result
+    │   └── LogResumeError             what an earlier run left belongs to another log, method or topic
     ├── PictureError               one picture could not be read or written; it names the file
     │   ├── UnsupportedPictureError    a format, or a kind of picture, that Highbeam does not take
     │   ├── PictureTooLargeError       more pixels, or a longer side, than the limits allow
@@ -69,6 +70,7 @@ __all__ = [
     "HighbeamError",
     "LayoutError",
     "LogError",
+    "LogResumeError",
     "LogWriteError",
     "MetricError",
     "MissingHalfError",
@@ -346,7 +348,11 @@ class DamagedLogError(LogError):
 
 
 class LogWriteError(LogError):
-    """The disk did not take the result; nothing half-written is left."""
+    """The disk did not take the result; nothing half-written has its name."""
+
+
+class LogResumeError(LogError):
+    """What an earlier run left belongs to another log, method, topic or suffix."""
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str:

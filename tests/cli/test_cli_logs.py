@@ -371,9 +371,11 @@ def test_a_signal_leaves_whole_logs_only(tmp_path: Path, number: signal.Signals,
     _, error = process.communicate(timeout=60)
     assert process.returncode == code
     done = files(out)
+    waiting = [name for name in done if name.startswith(".")]
+    assert not any("whole" in name for name in waiting), "a temporary file is left"
+    done = [name for name in done if name not in waiting]
     assert 1 <= len(done) < len(sources)
-    assert all(name.endswith(".mcap") for name in done), "a temporary file is left"
-    assert f"stopped: {len(done)} of 8 done" in error.decode()
+    assert f"stopped: {len(done)} of 8 done, every written file is whole; --resume goes on" in error.decode()
     for name in done:
         assert len(making.read_mcap(out / name)) == 60
 
@@ -391,7 +393,43 @@ def test_a_second_signal_leaves_no_temporary_file(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode in {130, 143}
-    assert files(tmp_path) == ["a.mcap"]
+    assert files(tmp_path)[-1] == "a.mcap"
+    assert not any("whole" in name for name in files(tmp_path))
+
+
+@pytest.mark.parametrize("form", ["mcap", "sqlite"])
+def test_killed_and_resumed_is_as_uninterrupted(tmp_path: Path, form: str) -> None:
+    ending, _, write, _ = FORMS[form]
+    picture = making.noise(120, 160)
+    said = [
+        Said(CAMERA, making.IMAGE, making.START + number, making.packed(making.image(Frame(picture // 4), number)))
+        for number in range(120)
+    ]
+    source, out, whole = write(tmp_path / f"in{ending}", said), tmp_path / f"out{ending}", tmp_path / f"whole{ending}"
+    words = ("enhance", source, "-m", "clahe", "-o")
+    assert in_process_of_its_own(*words, whole).returncode == 0
+    kept = tmp_path / f".{out.name}.highbeam" / "kept"
+    with subprocess.Popen(program(*words, out), env=environment(), stderr=subprocess.DEVNULL) as process:
+        while not kept.exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.kill()
+    assert not out.exists()
+    ended = in_process_of_its_own(*words, out, "--resume", "--no-steady")
+    assert ended.returncode == 1
+    assert b"the run that is to be resumed had another method; ask for the same again" in ended.stderr
+    ended = in_process_of_its_own(*words, out, "--resume", "--json")
+    assert ended.returncode == 0, ended.stderr
+    record = json.loads(ended.stdout)
+    assert record["enhanced"] == 120
+    assert record["resumed"] >= 32
+    assert f"({record['resumed']} of them by an earlier run)".encode() in ended.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    if out.is_dir():
+        assert files(out) == files(whole)
+        assert all((out / name).read_bytes() == (whole / name).read_bytes() for name in files(out))
+    else:
+        assert out.read_bytes() == whole.read_bytes()
 
 
 def test_progress_counts_pictures(tmp_path: Path) -> None:

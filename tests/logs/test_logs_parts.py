@@ -21,7 +21,7 @@ from highbeam.logs.errors import FrameError
 from highbeam.logs.messages import compressed_layout, exchanged, image_layout
 from highbeam.logs.model import UNKNOWN, Channel, Damage, LogSummary, TopicSummary, plain_type
 from highbeam.logs.packing import PackingError
-from highbeam.logs.placing import placed
+from highbeam.logs.placing import placed, working
 from tests.logs import making
 from tests.logs.making import CAMERA, CHATTER, FRONT, Frame, drive, inverted, loaded, noise
 
@@ -141,32 +141,66 @@ def test_files_without_metadata_are_in_the_order_of_their_numbers(tmp_path: Path
 
 def test_a_place_is_given_whole_or_not_at_all(tmp_path: Path) -> None:
     output = tmp_path / "new" / "out.mcap"
-    with pytest.raises(ZeroDivisionError), placed(output, overwrite=False) as temporary:
-        temporary.write_bytes(b"half" * (1 // temporary.write_bytes(b"")))
-    assert [*output.parent.iterdir()] == []
-    with placed(output, overwrite=False) as temporary:
-        temporary.write_bytes(b"whole")
-        assert not output.exists()
-    assert [path.name for path in output.parent.iterdir()] == ["out.mcap"]
-    with pytest.raises(OutputError, match="exists already"), placed(output, overwrite=False) as temporary:
-        temporary.write_bytes(b"other")
+    with working(output) as folder:
+        (folder / "whole.tmp").write_bytes(b"of a run that was killed")
+        with pytest.raises(ZeroDivisionError), placed(output, folder, overwrite=False) as temporary:
+            temporary.write_bytes(b"half" * (1 // temporary.write_bytes(b"")))
+        assert names(output.parent) == [folder.name]
+        assert names(folder) == ["lock"]
+        with placed(output, folder, overwrite=False) as temporary:
+            temporary.write_bytes(b"whole")
+            assert not output.exists()
+        assert names(output.parent) == [folder.name, "out.mcap"]
+        with (
+            pytest.raises(OutputError, match="exists already"),
+            placed(output, folder, overwrite=False) as temporary,
+        ):
+            temporary.write_bytes(b"other")
+        assert names(folder) == ["lock"]
     assert output.read_bytes() == b"whole"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_folder_takes_the_place_of_a_folder(tmp_path: Path) -> None:
     output = tmp_path / "bag"
-    for words, overwrite in (("first", False), ("second", True)):
-        with placed(output, overwrite=overwrite) as temporary:
+    with working(output) as folder:
+        for words, overwrite in (("first", False), ("second", True)):
+            with placed(output, folder, overwrite=overwrite) as temporary:
+                temporary.mkdir()
+                (temporary / "a.db3").write_text(words)
+        assert (output / "a.db3").read_text() == "second"
+        assert names(folder) == ["lock"]
+        with (
+            pytest.raises(OutputError, match="exists already"),
+            placed(output, folder, overwrite=False) as temporary,
+        ):
             temporary.mkdir()
-            (temporary / "a.db3").write_text(words)
-    assert (output / "a.db3").read_text() == "second"
-    assert [path.name for path in tmp_path.iterdir()] == ["bag"]
-    with pytest.raises(OutputError, match="exists already"), placed(output, overwrite=False) as temporary:
-        temporary.mkdir()
+
+
+def test_a_folder_that_was_moved_aside_gets_its_name_back(tmp_path: Path) -> None:
+    output = tmp_path / "bag"
+    with working(output) as folder:
+        (folder / "old").mkdir()
+        (folder / "old" / "a.db3").write_text("first")
+    with working(output) as folder:
+        assert names(folder) == ["lock"]
+        assert (output / "a.db3").read_text() == "first"
+
+
+def test_two_do_not_make_one_result(tmp_path: Path) -> None:
+    with (
+        working(tmp_path / "out.bag"),
+        pytest.raises(OutputError, match=r"out\.bag: is being made by another process"),
+        working(tmp_path / "out.bag"),
+    ):
+        pass
 
 
 def test_what_the_disk_says_is_told(tmp_path: Path) -> None:
-    place = placed(tmp_path / "out.bag", overwrite=False)
+    place = placed(tmp_path / "out.bag", tmp_path, overwrite=False)
     with pytest.raises(LogWriteError, match=r"out\.bag: cannot be written \(No space"), place:
         raise OSError(errno.ENOSPC, "No space left on device")
 

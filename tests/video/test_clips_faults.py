@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import shutil
 import signal
@@ -32,7 +33,9 @@ from highbeam.errors import (
     UnsupportedClipError,
 )
 from highbeam.video.clips import ClipJob, ClipResult, Step, enhance_clip
-from highbeam.video.encoding import Encoding
+from highbeam.video.containers import CONTAINERS
+from highbeam.video.encoding import CODECS, Encoding, choose
+from highbeam.video.inspecting import inspect
 from tests.video.making import Video, make, planes, positions, times
 
 PART = Encoding(part=8)
@@ -184,7 +187,9 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from highbeam.video.clips import ClipJob, enhance_clip
-from highbeam.video.encoding import Encoding
+from highbeam.video.containers import CONTAINERS
+from highbeam.video.encoding import CODECS, Encoding, choose
+from highbeam.video.inspecting import inspect
 from tests.video.test_clips_faults import Remembering
 
 class Slow(Remembering):
@@ -375,13 +380,14 @@ def test_frames_get_times_as_they_come_out(lost: int | None) -> None:
     assert all(place[packet] - time == 1 for packet, time in shown if packet in late)
 
 
-def test_a_clip_that_changes_its_size_is_refused(tmp_path: Path) -> None:
-    source = tmp_path / "in.ts"
-    source.write_bytes(
-        make(tmp_path / "one.ts").read_bytes() + make(tmp_path / "two.ts", Video(size=(192, 96))).read_bytes()
-    )
-    output = tmp_path / "out.mp4"
-    failing(source, output, job(), DamagedClipError, r"changes from 160 by 96 to 192 by 96 at \d+\.\d+ s")
+def test_a_clip_that_changes_its_size_is_enhanced_up_to_there(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.ts", tmp_path / "out.mp4"
+    later = Video(size=(192, 96), times=[90_000 + 3003 * n for n in range(20)], base=Fraction(1, 90_000))
+    source.write_bytes(make(tmp_path / "one.ts").read_bytes() + make(tmp_path / "two.ts", later).read_bytes())
+    result = enhance_clip(source, output, job())
+    assert result is not None
+    assert (result.frames, len(planes(output))) == (20, 20)
+    assert re.match(r"changes from 160 by 96 to 192 by 96 at \d+\.\d+ s, and is left out from", str(result.damage))
     assert not work_folder(output).exists()
 
 
@@ -421,10 +427,33 @@ def test_codecs_formats_and_ranges_that_are_not_there(tmp_path: Path) -> None:
     failing(source, output, job(encoding=Encoding(pixel_format="mauve")), EncoderError, "mauve")
     failing(source, output, job(encoding=Encoding(pixel_format="gbrp")), EncoderError, "does not take gbrp")
     failing(source, tmp_path / "out.webm", job(encoding=Encoding("h264")), EncoderError, "webm does not take libx264")
-    failing(source, output, job(encoding=Encoding(preset="warp")), EncoderError, "does not take 160 by 96")
-    for wrong in ({"codec": "h265"}, {"quality": 64}, {"threads": 0}, {"part": 0}):
+    wrong = job(encoding=Encoding(preset="fats"))
+    failing(source, output, wrong, EncoderError, "mp4 takes h264 .* no preset 'fats'; did you mean 'fast'.*, placebo")
+    wrong = job(encoding=Encoding(preset="veryfast"))
+    failing(source, tmp_path / "out.webm", wrong, EncoderError, "webm takes vp9 .*'veryfast' .presets: 0, 1, .*, 8")
+    failing(source, output, job(encoding=Encoding(quality=60)), EncoderError, "h264 takes a CRF .* 0 to 51, not 60")
+    out_of_range: tuple[dict[str, Any], ...] = ({"codec": "h265"}, {"quality": 64}, {"threads": 0}, {"part": 0})
+    for asked in out_of_range:
         with pytest.raises(OptionError):
-            Encoding(**wrong)
+            Encoding(**asked)
+    of_the_codec: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"codec": "av1", "preset": "veryfast"}, "av1 takes no preset 'veryfast' .presets: 0, .*, 13"),
+        ({"codec": "hevc", "quality": 52}, "hevc takes a CRF .* 0 to 51, not 52"),
+    )
+    for asked, match in of_the_codec:
+        with pytest.raises(OptionError, match=match):
+            Encoding(**asked)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_encoders_take_what_is_said_to_be_accepted(tmp_path: Path, name: str) -> None:
+    clip = inspect(make(tmp_path / "in.mp4"))
+    codec = CODECS[name]
+    for asked in (
+        Encoding(name, quality=0, preset=codec.presets[0]),
+        Encoding(name, quality=codec.worst, preset=codec.presets[-1]),
+    ):
+        assert choose(asked, clip, CONTAINERS[".mkv"]).name == codec.encoder
 
 
 def test_a_codec_that_is_not_built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -599,7 +628,7 @@ def test_what_a_kill_while_joining_leaves_is_no_hindrance(tmp_path: Path) -> Non
 
 
 def test_states_hold_arrays_numbers_and_texts_only() -> None:
-    from highbeam.video.workspace import pack_state, unpack_state
+    from highbeam.resuming import pack_state, unpack_state
 
     state = {"a.b": np.arange(6, dtype=np.float32).reshape(2, 3), "n": 3, "x": 0.1, "word": "über", "on": True}
     again = unpack_state(pack_state(state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -286,6 +287,45 @@ def test_keeps_the_shape_of_pixels(tmp_path: Path) -> None:
     enhanced(source, tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+def test_a_rounded_start_is_not_told_as_a_later_one(tmp_path: Path) -> None:
+    odd = Video(times=[8_550_128_090 + 3003 * n for n in range(20)], base=Fraction(1, 90_000))
+    result = enhanced(make(tmp_path / "in.mp4", odd), tmp_path / "out.mkv")
+    assert result.notes == ("times are rounded to 1/1000 s, the finest that matroska holds",)
+
+
+def wrapping(path: Path, ahead: int) -> Path:
+    """A transport stream with sound whose clock of 33 bits wraps: so many ticks of its times are before zero."""
+    plain = make(path.with_name("plain.ts"), Video(options={"bf": "2"}), sound="aac")
+    with av.open(str(plain)) as clip, av.open(str(path), "w", options={"mpegts_copyts": "1"}) as output:
+        copies = {stream.index: output.add_stream_from_template(stream, opaque=True) for stream in clip.streams}
+        first = min(packet.pts for packet in clip.demux() if packet.pts is not None)
+        clip.seek(0)
+        for packet in clip.demux():
+            if packet.pts is not None and packet.dts is not None:
+                packet.pts, packet.dts = (time - first - ahead + 2**33 for time in (packet.pts, packet.dts))
+                packet.stream = copies[packet.stream_index]
+                output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts"])
+def test_times_before_zero_are_shown_later(tmp_path: Path, suffix: str) -> None:
+    source, output = wrapping(tmp_path / "in.ts", 40_000), tmp_path / f"out.{suffix}"
+    before = times(source)
+    assert before[0] < 0 < before[-1]
+    result = enhanced(source, output)
+    assert re.fullmatch(r"all streams start 0\.\d+ s later, for want of times before zero", result.notes[-1])
+    after = times(output)
+    assert len(after) == 20
+    assert after[0] >= 0
+    if suffix != "mkv":  # which rounds
+        assert {time - was for time, was in zip(after, before, strict=True)} == {after[0] - before[0]}
+    with av.open(str(output)) as clip, av.open(str(source)) as was:
+        sounds = [next(each.decode(audio=0)) for each in (clip, was)]
+    apart = [(sound.time or 0.0) - float(first[0]) for sound, first in zip(sounds, (after, before), strict=True)]
+    assert abs(apart[0] - apart[1]) < 0.002, "sound and picture keep together"
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "mjpeg", "libvpx-vp9", "libx265"])

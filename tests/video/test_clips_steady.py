@@ -14,10 +14,10 @@ import pytest
 
 from highbeam import load
 from highbeam.cli.clips import job_of
+from highbeam.resuming import folder_of
 from highbeam.video.clips import ClipJob, ClipResult, enhance_clip
 from highbeam.video.encoding import Encoding
 from highbeam.video.steady import Steady, SteadyOptions
-from highbeam.video.workspace import folder_of
 from tests.video.making import film, hunting, planes, seen
 
 METHODS = ("clahe", "exposure-fusion", "msrcp", "unet-s", "gamma")

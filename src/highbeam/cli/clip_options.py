@@ -28,10 +28,16 @@ Codec = Annotated[
     typer.Option(help="Of clips: h264, hevc, vp9 or av1; by container and depth if not given, for browsers."),
 ]
 Crf = Annotated[
-    int | None, typer.Option(min=0, max=63, help="Quality of clips, as encoders count: lower is better and larger.")
+    int | None,
+    typer.Option(min=0, max=63, help="Quality of clips, as encoders count: lower is better; of h264, hevc up to 51."),
 ]
 EncoderPreset = Annotated[
-    str | None, typer.Option("--encoder-preset", metavar="NAME", help="Speed of the clips' encoder, such as fast.")
+    str | None,
+    typer.Option(
+        "--encoder-preset",
+        metavar="NAME",
+        help="Speed of the clips' encoder: ultrafast to placebo of h264 and hevc, 0 to 8 of vp9, 0 to 13 of av1.",
+    ),
 ]
 PixelFormat = Annotated[
     str | None,
@@ -59,7 +65,9 @@ Denoise = Annotated[
 ]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Go on where an earlier run was interrupted, within clips too; keep what is there."),
+    typer.Option(
+        "--resume", help="Go on where an earlier run was interrupted, within clips and logs too; keep what is there."
+    ),
 ]
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "ClipWork",
     "gather",
     "job_of",
+    "method_identity",
     "planned_clips",
     "run_clips",
     "warn",
@@ -151,14 +152,14 @@ def job_of(
     from highbeam.video.clips import ClipJob
 
     if steady is None:
-        return ClipJob(lambda: enhancer, _identity(enhancer, None), encoding, 0, overwrite, resume)
+        return ClipJob(lambda: enhancer, method_identity(enhancer, None), encoding, 0, overwrite, resume)
     from highbeam.video.steady import Steady
 
-    identity = _identity(enhancer, steady)
+    identity = method_identity(enhancer, steady)
     return ClipJob(lambda: Steady(enhancer, steady), identity, encoding, overwrite=overwrite, resume=resume)
 
 
-def _identity(enhancer: Enhancer, steady: SteadyOptions | None) -> str:
+def method_identity(enhancer: Enhancer, steady: SteadyOptions | None) -> str:
     """Return whatever decides what a method makes, in words; of a network also what is in its files."""
     import highbeam
 
@@ -189,7 +190,7 @@ def planned_clips(plan: Plan, method: str) -> Iterator[Record]:
 
 def _skipped(item: Item, method: str) -> ClipRecord:
     """Of a clip whose result exists; where a run that was to replace it was interrupted, that is said."""
-    from highbeam.video.workspace import folder_of
+    from highbeam.resuming import folder_of
 
     left = folder_of(item.output).exists()
     notes = ("its result exists, but a run was interrupted; --resume --overwrite goes on",) if left else ()

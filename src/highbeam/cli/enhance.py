@@ -239,7 +239,9 @@ def _enhance_stored(sources: list[str], output: str | None, bound: Enhancer, fil
         overwrite=files.overwrite,
     )
     report = Report(as_json=files.as_json, quiet=files.quiet)
-    wish = Wish(tuple(files.topics or ()), files.suffix, steady=clips.steady, denoise=clips.denoise)
+    wish = Wish(
+        tuple(files.topics or ()), files.suffix, steady=clips.steady, denoise=clips.denoise, resume=clips.resume
+    )
     if concerns_logs(sources, wish):
         refuse(clips.for_clips_alone(), "robot logs")
         return enhance_logs(
@@ -280,6 +282,8 @@ def _enhance_files(
     from highbeam.planning import Plan, make_plan
 
     words, clips = gather(sources, output, job, clip_options, existing)
+    if not words:
+        _refuse_for_clips(job, workers)
     plan = make_plan(words, output, to_format=job.to_format, existing=existing) if words else Plan(())
     clips.refuse_meetings(plan)
     if dry_run:
@@ -301,6 +305,15 @@ def _enhance_files(
         report.stopped(count + len(clips), go_on="--resume" if len(clips) else "--skip-existing")
         return stop.exit_code
     return report.finish()
+
+
+def _refuse_for_clips(job: Job, workers: int | None) -> None:
+    """Refuse what is for pictures alone where there is none."""
+    from highbeam.pictures import Limits
+
+    limits = None if job.limits == Limits() else job.limits
+    given = {"--format": job.to_format, "--quality": job.quality, "--max-pixels": limits, "--workers": workers}
+    refuse(given, "clips alone, whose options are --container, --codec, --crf and the like")
 
 
 def _divided(job: Job, workers: int) -> Job:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from highbeam.batch import Job, Record, Status
 from highbeam.cli import terminal
-from highbeam.cli.options import held
+from highbeam.cli.clips import method_identity
+from highbeam.cli.options import held, steadiness
 from highbeam.cli.report import Report
 from highbeam.errors import LogError, UsageError
 from highbeam.logs import LogReport, LogSummary, check_output, choose_topics, enhance_log, is_log, summarise
@@ -36,12 +37,14 @@ class Wish:
         suffix: of new topics for the results; None puts them in the place of the originals.
         steady: hold the method steady over the pictures of each topic; not for logs alone.
         denoise: average them over time along motion, from 0 to 1; likewise.
+        resume: go on from what an earlier run left; likewise.
     """
 
     topics: tuple[str, ...] = ()
     suffix: str | None = None
     steady: bool = True
     denoise: float = 0.0
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,14 @@ class LogRecord(Record):
         topics: where the enhanced pictures of each topic are, by its name; empty where the log was not read.
         enhanced: pictures of all topics; of logs that were written.
         copied: other messages, which are as they were; of logs that were written.
+        resumed: of the enhanced pictures, those that an earlier run made; of logs that were written.
         damages: what could not be enhanced and is as it was.
     """
 
     topics: dict[str, str] = field(default_factory=dict)
     enhanced: int | None = None
     copied: int | None = None
+    resumed: int | None = None
     damages: tuple[str, ...] = ()
 
 
@@ -141,11 +146,12 @@ def _run(tasks: Sequence[_Task], job: Job, report: Report, wish: Wish) -> int:
             records.append(record)
     for record in records if not report.quiet else ():
         if record.enhanced is not None:
+            earlier = f" ({record.resumed} of them by an earlier run)" if record.resumed else ""
             terminal.note(
-                f"{record.output}: {record.enhanced} pictures enhanced, {record.copied} other messages copied"
+                f"{record.output}: {record.enhanced} pictures enhanced{earlier}, {record.copied} other messages copied"
             )
     if stop.signal:
-        report.stopped(len(tasks))
+        report.stopped(len(tasks), go_on="--resume")
         return stop.exit_code
     return report.finish()
 
@@ -234,7 +240,15 @@ def _copied(task: _Task, job: Job, wish: Wish, step: Callable[[], None], stopped
         progress=step,
         stopped=stopped,
         summary=task.summary,
+        identity=_identity(job, wish),
+        resume=wish.resume,
     )
+
+
+def _identity(job: Job, wish: Wish) -> str:
+    if not isinstance(job.enhancer, Enhancer):
+        return job.method
+    return method_identity(job.enhancer, steadiness(steady=wish.steady, denoise=wish.denoise))
 
 
 def _held(job: Job, wish: Wish) -> Callable[[Pixels], Pixels]:
@@ -256,7 +270,7 @@ def _failed(task: _Task, job: Job, wish: Wish, error: Exception) -> LogRecord:
 def _told(record: LogRecord, report: LogReport) -> LogRecord:
     """Say what was done; a log of which something could not be enhanced counts as failed, though it was written."""
     damages = tuple(map(str, report.damages))
-    record = replace(record, enhanced=report.enhanced, copied=report.copied, damages=damages)
+    record = replace(record, enhanced=report.enhanced, copied=report.copied, resumed=report.resumed, damages=damages)
     wrong = [f"{report.broken}; {report.output} has what comes before"] if report.broken else []
     if damages:
         named = "; ".join(damages[:_NAMED]) + ("; ..." if len(damages) > _NAMED else "")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from highbeam.methods.base import MethodSpec, Pixels
     from highbeam.methods.registry import Enhancer
     from highbeam.pictures import Limits
+    from highbeam.video.steady import SteadyOptions
 
 __all__ = [
     "check_denoise",
@@ -26,6 +27,7 @@ __all__ = [
     "method_options",
     "pixel_count",
     "refuse",
+    "steadiness",
 ]
 
 _COUNT = re.compile(r"([0-9][0-9_]*)(\.[0-9]+)?\s*(MP?)?", re.IGNORECASE)
@@ -47,11 +49,21 @@ def enhancer_of(method: str | None, words: Sequence[str], *, strength: float, pr
 
 def held(enhancer: Enhancer, *, steady: bool, denoise: float = 0.0) -> Callable[[Pixels], Pixels]:
     """Return a method for the frames of one video, in order: held steady over them, or each frame by itself."""
-    if not steady:
+    options = steadiness(steady=steady, denoise=denoise)
+    if options is None:
         return enhancer
-    from highbeam.video.steady import Steady, SteadyOptions
+    from highbeam.video.steady import Steady
 
-    return Steady(enhancer, SteadyOptions(denoise=denoise))
+    return Steady(enhancer, options)
+
+
+def steadiness(*, steady: bool, denoise: float = 0.0) -> SteadyOptions | None:
+    """Return how a method is to be held steady; None where each frame is taken by itself."""
+    if not steady:
+        return None
+    from highbeam.video.steady import SteadyOptions
+
+    return SteadyOptions(denoise=denoise)
 
 
 def check_denoise(denoise: float, *, steady: bool) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from highbeam.errors import PictureError, UnsupportedLogError
 from highbeam.logs import packing
 from highbeam.logs.errors import FrameError, UnsupportedFrameError
 from highbeam.logs.frames import Enhance, enhance_file, enhance_samples
+from highbeam.logs.journal import Journal, Outcome
 from highbeam.logs.messages import Bytes, compressed_layout, exchanged, image_layout
 from highbeam.logs.model import Channel, Damage, LogReport, TopicReport, TopicSummary
 from highbeam.pictures import inspect
+from highbeam.resuming import memory_of
 
 __all__ = ["Edit", "StoppedError", "Tally", "picture_of"]
 
@@ -34,6 +37,7 @@ class Edit:
         packed: the messages are packed one by one, as rosbag2 can do.
         progress: called after each picture.
         stopped: asked before each message.
+        journal: has what an earlier run made, and takes what this one makes.
         written: messages in the result, by topic.
     """
 
@@ -44,6 +48,7 @@ class Edit:
     packed: bool = False
     progress: Callable[[], None] | None = None
     stopped: Callable[[], bool] | None = None
+    journal: Journal | None = None
     written: Counter[str] = field(default_factory=Counter)
     _methods: dict[str, Enhance] = field(default_factory=dict)
 
@@ -73,6 +78,8 @@ class Edit:
         Raises:
             UnsupportedLogError: the first picture of a topic is of an encoding that is not taken.
             StoppedError: somebody asked to stop.
+            LogResumeError: what an earlier run made does not fit the message.
+            OSError: the disk did not take what the journal keeps.
         """
         if self.stopped is not None and self.stopped():
             raise StoppedError
@@ -104,24 +111,60 @@ class Edit:
 
     def _made(self, channel: Channel, time: int, data: Bytes) -> Bytes | None:
         told = self.report.topics.setdefault(channel.topic, TopicReport(channel.topic + (self.suffix or "")))
-        try:
-            made = self._enhanced(channel, data)
-        except FrameError as error:
-            if isinstance(error, UnsupportedFrameError) and not told.enhanced:
-                raise UnsupportedLogError(self.report.source, f"{channel.topic}: {error}") from error
+        outcome = self.journal.next(data) if self.journal is not None else None
+        if outcome is None:
+            outcome = self._outcome(channel, data, first=not told.enhanced)
+        else:
+            self.report.resumed += outcome.made is not None
+        if outcome.made is None:
             told.damaged += 1
-            self._damage(channel.topic, time, str(error))
-            made = None
+            self._damage(channel.topic, time, outcome.reason)
         else:
             told.enhanced += 1
         if self.progress is not None:
             self.progress()
-        return made
+        return outcome.made
+
+    def _outcome(self, channel: Channel, data: Bytes, *, first: bool) -> Outcome:
+        try:
+            outcome = Outcome(self._enhanced(channel, data))
+        except FrameError as error:
+            if isinstance(error, UnsupportedFrameError) and first:
+                raise UnsupportedLogError(self.report.source, f"{channel.topic}: {error}") from error
+            outcome = Outcome(None, str(error))
+        if self.journal is not None:
+            self.journal.add(data, outcome, self.states)
+        return outcome
+
+    def keep(self) -> None:
+        """Put on the disk what was made so far.
+
+        Raises:
+            OSError: the disk did not take it.
+        """
+        if self.journal is not None:
+            self.journal.keep(self.states())
+
+    def states(self) -> dict[str, Mapping[str, Any]]:
+        """Return what the methods remember, by topic; those without ``state_dict`` remember nothing."""
+        earlier = self.journal.states if self.journal is not None else {}
+        found = {topic: state for topic, state in earlier.items() if topic not in self._methods}
+        memories = {topic: memory_of(method) for topic, method in self._methods.items()}
+        return {**found, **{topic: each.state_dict() for topic, each in memories.items() if each is not None}}
+
+    def _method(self, topic: str) -> Enhance:
+        """Return a topic's method: a fresh one, brought to where an earlier run left it, for its first picture."""
+        if topic not in self._methods:
+            method = self.make()
+            memory = memory_of(method)
+            if memory is not None and self.journal is not None and topic in self.journal.states:
+                memory.load_state_dict(dict(self.journal.states[topic]))
+            self._methods[topic] = method
+        return self._methods[topic]
 
     def _enhanced(self, channel: Channel, data: Bytes) -> Bytes:
         message = packing.unpacked_message(data) if self.packed else data
-        method = self._methods.get(channel.topic) or self._methods.setdefault(channel.topic, self.make())
-        made = _enhanced(channel, message, method)
+        made = _enhanced(channel, message, self._method(channel.topic))
         return packing.packed_message(made) if self.packed else made
 
 

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from highbeam.errors import DamagedLogError, LogError, RuntimeMissingError, TopicError, UnsupportedLogError, nearest
+import cv2
+
+from highbeam.errors import (
+    DamagedLogError,
+    LogError,
+    LogResumeError,
+    RuntimeMissingError,
+    TopicError,
+    UnsupportedLogError,
+    nearest,
+)
 from highbeam.logs.model import LogReport, LogSummary, TopicReport
-from highbeam.logs.placing import check_output, placed
+from highbeam.logs.placing import check_output, placed, taken, working
 from highbeam.pictures import format_of_suffix
 
 if TYPE_CHECKING:
     from highbeam.logs.edit import Edit
     from highbeam.logs.frames import Enhance
+    from highbeam.logs.journal import Journal
 
 __all__ = ["choose_topics", "enhance_log", "is_log", "summarise"]
 
@@ -69,24 +82,31 @@ def enhance_log(
     progress: Callable[[], None] | None = None,
     stopped: Callable[[], bool] | None = None,
     summary: LogSummary | None = None,
+    identity: str = "",
+    resume: bool = False,
 ) -> LogReport:
     """Copy a log, with the pictures of some topics enhanced.
 
     Messages are read and written one after another, a chunk of them at most in memory. The result appears under its
-    name once it is whole.
+    name once it is whole. Enhanced pictures are kept in a hidden folder beside it until then, from which interrupted
+    work is resumed.
 
     Args:
         source: a ``.bag``, ``.mcap`` or ``.db3`` file, or the folder of a ROS 2 bag.
         output: the result, of the same form.
         topics: whose pictures to enhance; where none is given, the only one that has pictures.
         make: called once for each topic; gives a method, ``(H, W, 3)`` RGB of ``uint8`` or ``uint16`` to the same,
-            which is called with the topic's pictures in the order of the recording.
+            which is called with the topic's pictures in the order of the recording. With ``state_dict()`` and
+            ``load_state_dict()``, a flat dict of arrays, numbers and texts, it goes on from where it was; without, it
+            must take each picture by itself to be resumed.
         suffix: of the names of new topics, which take the enhanced pictures beside the originals; where there is none,
             they take the place of the originals.
         overwrite: replace an existing output; never the log.
         progress: called after each picture.
-        stopped: asked before each message; once it says yes, the work ends and leaves no result.
+        stopped: asked before each message; once it says yes, the work ends and leaves no result, but can be resumed.
         summary: what :func:`summarise` said of the log, if that was asked before.
+        identity: whatever decides what the methods make, in words: a resumed run must have the same.
+        resume: go on from what an earlier run left, if it left anything.
 
     Returns:
         What was done, and what could not be read.
@@ -96,6 +116,7 @@ def enhance_log(
         OutputError: the result has no place to go.
         LogError: the log is damaged from the beginning, or it or its pictures are of no known form.
         LogWriteError: the disk did not take the result.
+        LogResumeError: what an earlier run left belongs to another log, identity, topic or suffix.
         RuntimeMissingError: the extra ``robotics`` is not installed.
     """
     path, place = Path(source), Path(output)
@@ -104,16 +125,68 @@ def enhance_log(
     check_output(path, place, overwrite=overwrite)
     known = summary or summarise(path)
     chosen = choose_topics(known, topics, suffix=suffix)
-    from highbeam.logs.edit import Edit, StoppedError  # noqa: PLC0415 - it needs the extra
+    from highbeam.logs.edit import Edit  # noqa: PLC0415 - it needs the extra
+    from highbeam.logs.journal import Journal  # noqa: PLC0415 - likewise
 
     report = LogReport(str(path), str(place), {name: TopicReport(name + (suffix or "")) for name in chosen})
-    edit = Edit(chosen, make, report, suffix, progress=progress, stopped=stopped)
-    try:
-        with placed(place, overwrite=overwrite) as temporary:
-            _copy(path, temporary, edit, known)
-    except StoppedError:
-        report.stopped = True
+    with working(place) as folder:
+        check_output(path, place, overwrite=overwrite)  # once more: what was there may have its name back
+        journal = Journal(folder, place)
+        edit = Edit(chosen, make, report, suffix, progress=progress, stopped=stopped, journal=journal)
+        with _left_for_later(folder, journal, report):
+            with taken(place):
+                journal.begin(_manifest(path, edit, identity), resume=resume)
+            _work(path, place, folder, edit, known, overwrite=overwrite)
     return report
+
+
+def _manifest(source: Path, edit: Edit, identity: str) -> dict[str, Any]:
+    """Return everything that decides what the journal holds."""
+    from highbeam.logs.journal import FORMAT, identity_of_log  # noqa: PLC0415 - it needs the extra
+
+    return {
+        "format": FORMAT,
+        "source": identity_of_log(source),
+        "method": identity,
+        "topics": list(edit.topics),
+        "suffix": edit.suffix,
+        "library": cv2.__version__,
+    }
+
+
+@contextmanager
+def _left_for_later(folder: Path, journal: Journal, report: LogReport) -> Iterator[None]:
+    """Close the journal, and remove the folder where the result is there, or nothing to go on from."""
+    needed = False
+    try:
+        yield
+        needed = report.stopped and journal.kept > 0
+    except (UnsupportedLogError, DamagedLogError):
+        raise
+    except LogResumeError:
+        needed = True  # to whoever asks for the same again
+        raise
+    except BaseException:
+        needed = journal.kept > 0
+        raise
+    finally:
+        journal.close()
+        if not needed:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _work(source: Path, place: Path, folder: Path, edit: Edit, summary: LogSummary, *, overwrite: bool) -> None:
+    """Copy into the working folder, and give the result its name."""
+    from highbeam.logs.edit import StoppedError  # noqa: PLC0415 - it needs the extra
+
+    try:
+        with placed(place, folder, overwrite=overwrite) as temporary:
+            _copy(source, temporary, edit, summary)
+            edit.keep()  # whatever is wrong with the place of the result, the work is not lost
+    except StoppedError:
+        edit.report.stopped = True
+        with taken(place):
+            edit.keep()
 
 
 def _copy(source: Path, target: Path, edit: Edit, summary: LogSummary) -> None:

@@ -102,12 +102,12 @@ def _summed(first: TopicSummary | None, second: TopicSummary) -> TopicSummary:
 
 
 @contextmanager
-def _plain(path: Path, mode: str) -> Iterator[tuple[Path, str | None]]:
-    """Yield a file that is not packed, and what was wrong with what it was unpacked from."""
+def _plain(path: Path, mode: str, beside: Path | None = None) -> Iterator[tuple[Path, str | None]]:
+    """Yield a file that is not packed, in a folder or in the system's, and what was wrong with the packed one."""
     if mode != "file":
         yield path, None
         return
-    with TemporaryDirectory(prefix="highbeam-") as folder:
+    with TemporaryDirectory(prefix="highbeam-", dir=beside) as folder:
         plain = Path(folder, path.stem)
         cut = packing.unpack_file(path, plain)
         yield plain, cut
@@ -142,7 +142,7 @@ def copy(source: Path, target: Path, edit: Edit, summary: LogSummary) -> None:
 
 def _copy_part(path: Path, target: Path, edit: Edit, summary: LogSummary, mode: str) -> None:
     before, edit.report.broken = edit.report.broken, None
-    with _plain(path, mode) as (plain, cut):
+    with _plain(path, mode, target.parent) as (plain, cut):  # whatever is left there if killed, the next run removes
         result = target / plain.name
         copy_file(plain, result, edit, summary)
         if mode == "file":

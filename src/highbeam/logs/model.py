@@ -197,15 +197,17 @@ class LogReport:
         output: the result.
         topics: by the name of the topic that was enhanced.
         copied: messages that were copied unchanged, those of other topics and damaged ones.
+        resumed: of the enhanced pictures, those that an earlier run made.
         damages: what could not be enhanced.
         broken: where and why reading ended before the end of the log; the result holds what comes before.
-        stopped: the work was stopped; there is no result.
+        stopped: the work was stopped; there is no result, and what was made waits to be resumed.
     """
 
     source: str
     output: str
     topics: dict[str, TopicReport] = field(default_factory=dict)
     copied: int = 0
+    resumed: int = 0
     damages: list[Damage] = field(default_factory=list)
     broken: str | None = None
     stopped: bool = False

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from highbeam.errors import LogWriteError, OutputError
+from highbeam.resuming import folder_of, hold
 
-__all__ = ["check_output", "placed"]
+__all__ = ["check_output", "placed", "taken", "working"]
 
 _OF_BAGS = (".db3", ".mcap", ".zstd", ".db3-wal", ".db3-shm", ".yaml")
+_OLD = "old"
 
 
 def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
@@ -54,34 +55,77 @@ def _same_file(first: Path, second: Path) -> bool:
 
 
 @contextmanager
-def placed(output: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give a temporary place beside the output, and move what is there to the output if the block ends well.
+def working(output: Path) -> Iterator[Path]:
+    """Make the hidden folder beside a result in which it grows, and hold it against other processes.
+
+    A folder that was moved aside for a result that did not come, because the process was killed between the two, gets
+    its name back.
+
+    Raises:
+        OutputError: another process is making the same result.
+        LogWriteError: the folder cannot be made.
+    """
+    folder = folder_of(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("wb")
+    except OSError as error:
+        reason = f"its folder cannot be made ({error.strerror}); check the path and the permissions"
+        raise LogWriteError(str(output), reason) from error
+    with lock:
+        if not hold(lock):
+            raise OutputError(f"{output}: is being made by another process; wait for it")
+        with taken(output):
+            if not os.path.lexists(output) and os.path.lexists(folder / _OLD):
+                (folder / _OLD).rename(output)
+        yield folder
+
+
+@contextmanager
+def taken(output: Path) -> Iterator[None]:
+    """Turn what the disk says into an error that names the result.
+
+    Raises:
+        LogWriteError: it said something.
+    """
+    try:
+        yield
+    except OSError as error:
+        told = error.strerror or error
+        reason = f"cannot be written ({told}); check the folder and the disk, then --resume goes on"
+        raise LogWriteError(str(output), reason) from error
+
+
+@contextmanager
+def placed(output: Path, folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary place, and move what is there to the output if the block ends well.
+
+    Args:
+        output: the result.
+        folder: its working folder; what another run left in the temporary place is removed.
+        overwrite: replace an existing output.
 
     Raises:
         OutputError: meanwhile something else took the place.
         LogWriteError: the disk did not take the result.
     """
-    _make_folder(output)
-    temporary = output.parent / f".highbeam-{secrets.token_hex(8)}.tmp"
+    temporary = folder / "whole.tmp"
+    _remove(temporary)
     try:
-        yield temporary
-        _sync(temporary)
-        _move(temporary, output, overwrite=overwrite)
-    except FileExistsError as error:
-        raise OutputError(f"{output}: exists already; choose another name, or ask to overwrite") from error
-    except OSError as error:
-        told = error.strerror or error
-        raise LogWriteError(str(output), f"cannot be written ({told}); check the folder and the disk") from error
+        with taken(output), _free(output):
+            yield temporary
+            _sync(temporary)
+            _move(temporary, output, overwrite=overwrite)
     finally:
         _remove(temporary)
 
 
-def _make_folder(output: Path) -> None:
+@contextmanager
+def _free(output: Path) -> Iterator[None]:
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"its folder cannot be made ({error.strerror}); check the path and the permissions"
-        raise LogWriteError(str(output), reason) from error
+        yield
+    except FileExistsError as error:
+        raise OutputError(f"{output}: exists already; choose another name, or ask to overwrite") from error
 
 
 def _sync(place: Path) -> None:
@@ -96,7 +140,8 @@ def _move(temporary: Path, output: Path, *, overwrite: bool) -> None:
         return
     if not overwrite and os.path.lexists(output):
         raise FileExistsError
-    old = output.parent / f"{temporary.name}.old"
+    old = temporary.parent / _OLD
+    _remove(old)
     if temporary.is_dir() and output.is_dir():  # a folder cannot take the place of one that is not empty
         output.rename(old)
     temporary.replace(output)

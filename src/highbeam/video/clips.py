@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 from highbeam.errors import ClipError, ClipWriteError, DamagedClipError, OutputError, ResumeError, UnsupportedClipError
 from highbeam.methods.base import Pixels
+from highbeam.resuming import identity_of, memory_of, pack_state
 from highbeam.video.colours import Converter
 from highbeam.video.containers import CONTAINERS, container_of
 from highbeam.video.decoding import Damage, Shot, shots
@@ -22,7 +23,7 @@ from highbeam.video.inspecting import inspect, opened, packets
 from highbeam.video.muxing import Recipe, assemble, lost_tags, plan_streams, time_unit
 from highbeam.video.overlap import overlap
 from highbeam.video.parts import Joined, PartEncoder
-from highbeam.video.workspace import Workspace, identity_of, kept, pack_state, workspace
+from highbeam.video.workspace import Workspace, kept, workspace
 
 __all__ = ["ClipJob", "ClipResult", "Step", "enhance_clip"]
 
@@ -88,19 +89,6 @@ class Step:
     done: int
     total: int
     resumed: int
-
-
-@runtime_checkable
-class _Stateful(Protocol):
-    """A callable whose memory can be taken out and put back."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
-
-
-def _memory(enhance: object) -> _Stateful | None:
-    return enhance if isinstance(enhance, _Stateful) else None
 
 
 class _StoppedError(Exception):
@@ -216,7 +204,7 @@ class _Run:
         """Bring the enhancer to where the finished parts end; returns how many frames it must see again for that."""
         if not self._start:
             return 0
-        memory = _memory(self._enhance)
+        memory = memory_of(self._enhance)
         if memory is not None:
             state = self._space.state(len(self._parts) - 1)
             if state is None:
@@ -261,7 +249,7 @@ class _Run:
 
     def _state_after(self, index: int) -> bytes | None:
         """Return the enhancer's state where a part ends."""
-        memory = None if (index + 1) % self._job.encoding.part else _memory(self._enhance)
+        memory = None if (index + 1) % self._job.encoding.part else memory_of(self._enhance)
         return None if memory is None else pack_state(memory.state_dict())
 
     def _encoded(self, items: Iterator[tuple[Shot, Pixels, bytes | None] | None]) -> None:
@@ -292,7 +280,8 @@ class _Run:
             raise _StoppedError
         paths = [self._space.part(number) for number in range(len(self._parts))]
         unit = time_unit(self._clip, self._recipe.container)
-        joined = Joined(paths, max(part.delay for part in self._parts), self._clip.time_base, unit)
+        delay = max(part.delay for part in self._parts)
+        joined = Joined(paths, delay, self._clip.time_base, unit, self._recipe.later)
         with suppress(FileNotFoundError):
             self._space.whole.unlink()
         try:
@@ -321,7 +310,7 @@ class _Run:
                     time = packet.pts * packet.time_base
                     times = [min(times[0], time), max(times[1], time)] if times else [time, time]
         ends = [time * self._clip.time_base for time in (self._parts[0].first, self._parts[-1].last)]
-        if not written == count == frames or not self._same(times, ends):
+        if not written == count == frames or not self._same(times, [end + self._recipe.later for end in ends]):
             raise ClipWriteError(
                 str(self._space.output),
                 f"{frames} frames from {float(ends[0]):.3f} s to {float(ends[1]):.3f} s went in, but {count} came out"
@@ -329,7 +318,8 @@ class _Run:
                 " nothing was written, choose another container",
             )
         later = times[0] - ends[0]
-        if abs(later) < self._clip.tick and not self._recipe.container.holds(self._clip.tick):
+        ticks = self._recipe.container.ticks
+        if ticks and abs(later) < Fraction(1, ticks) and not self._recipe.container.holds(self._clip.tick):
             return lost  # rounded, which is told already
         return (
             (*lost, f"all streams start {float(later):.3f} s later, for want of times before zero") if later else lost

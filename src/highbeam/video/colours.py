@@ -5,9 +5,9 @@ With the weights k_R and k_B of the tagged matrix (ITU-R BT.601-7, BT.709-6, BT.
     Y' = k_R R' + (1 - k_R - k_B) G' + k_B B'     Cb = (B' - Y') / (2 - 2 k_B)     Cr = (R' - Y') / (2 - 2 k_R)
 
 in n bits as 16 + 219 Y' and 128 + 224 C, times 2^(n-8), in limited range, and (2^n - 1) Y' and
-2^(n-1) + (2^n - 1) C in full range. A chroma sample stands for the pixels that it covers, both ways: an untouched frame
-comes back as it was, and nothing is shifted wherever the samples are sited. Transfer and primaries are tags that pass
-through: methods work on the values as stored.
+2^(n-1) + (2^n - 1) C in full range. A chroma sample stands for the pixels that it covers, both ways, wherever it is
+sited: an untouched frame comes back as it was, sample by sample. The tag that says where samples are sited is not known
+here, and not kept. Transfer and primaries are tags that pass through: methods work on the values as stored.
 """
 
 from __future__ import annotations

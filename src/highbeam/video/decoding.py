@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from highbeam.errors import DamagedClipError
 from highbeam.machine import usable_cpus
 from highbeam.video.clock import carried_on
 from highbeam.video.inspecting import Clip, gives_frame, opened, packets
@@ -33,6 +32,7 @@ class Damage:
         places: the first of their times, units of the clip's time base.
         errors: what reading the file complained of.
         last: the time of the last frame, units of the clip's time base.
+        changed: where frames of another size follow, which are left out.
     """
 
     clip: Clip
@@ -41,11 +41,12 @@ class Damage:
     places: list[int] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     last: int | None = None
+    changed: str = ""
 
     def __bool__(self) -> bool:
         """Whether there is any."""
         unread = self.errors or not self.clip.readable
-        return bool(self.lost or self.patched or unread or self.clip.missing or self.clip.short)
+        return bool(self.lost or self.patched or unread or self.clip.missing or self.clip.short or self.changed)
 
     def __str__(self) -> str:
         """Say what, and at which times."""
@@ -62,6 +63,7 @@ class Damage:
             ends = float((self.last or 0) * self.clip.time_base)
             short = f"; {self.clip.missing} of {self.clip.promised} frames are missing" if self.clip.missing else ""
             told.append(f"cannot be read to its end, the last frame is at {ends:.3f} s{short}")
+        told.extend([self.changed] if self.changed else [])
         return "; ".join(told) or "undamaged"
 
     def lose(self, times: Iterable[int]) -> None:
@@ -92,20 +94,15 @@ class Shot:
 
 
 def shots(clip: Clip, damage: Damage) -> Iterator[Shot]:
-    """Decode a clip; what is damaged is noted and passed over.
+    """Decode a clip; what is damaged is noted and passed over, and where the size of the frames changes, it ends.
 
     Args:
         clip: from :func:`highbeam.video.inspecting.inspect`.
         damage: takes what could not be decoded.
-
-    Raises:
-        DamagedClipError: the size of the frames changes midway.
     """
     before: int | None = None
     step = max(1, round(1 / (clip.rate * clip.time_base)))
     for frame in _frames(clip, damage):
-        if (frame.width, frame.height) != (clip.width, clip.height):
-            raise _changed(clip, frame, before)
         pts = frame.pts if frame.pts is not None else (0 if before is None else before + step)
         if before is not None and pts <= before:
             damage.lost += 1  # its time has passed: it was to be seen for no time at all
@@ -133,6 +130,9 @@ def _frames(clip: Clip, damage: Damage) -> Iterator[VideoFrame]:
             except av.FFmpegError:
                 continue  # found by the frames that do not come
             for frame in decoded:
+                if (frame.width, frame.height) != (clip.width, clip.height):
+                    damage.changed = _changed(clip, frame)
+                    return
                 if frame.pts is not None:
                     damage.lose(ledger.came(frame.pts))
                     frame.pts = ledger.time(frame.pts)
@@ -143,10 +143,9 @@ def _frames(clip: Clip, damage: Damage) -> Iterator[VideoFrame]:
     damage.lose(ledger.close())
 
 
-def _changed(clip: Clip, frame: VideoFrame, before: int | None) -> DamagedClipError:
-    when = float((frame.pts if frame.pts is not None else before or 0) * clip.time_base)
-    return DamagedClipError(
-        str(clip.path),
-        f"changes from {clip.width} by {clip.height} to {frame.width} by {frame.height} at {when:.3f} s;"
-        " cut it there and enhance the pieces",
+def _changed(clip: Clip, frame: VideoFrame) -> str:
+    when = float((frame.pts or 0) * clip.time_base)
+    return (
+        f"changes from {clip.width} by {clip.height} to {frame.width} by {frame.height} at {when:.3f} s, and is left"
+        " out from there (cut it there and enhance the pieces)"
     )

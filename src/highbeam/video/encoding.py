@@ -21,28 +21,53 @@ if TYPE_CHECKING:
 __all__ = ["CODECS", "Encoder", "Encoding", "choose", "new_context", "set_up"]
 
 
+_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
+    "placebo",
+)
+
+
 @dataclass(frozen=True)
 class _Codec:
-    """An encoder and how it is spoken to."""
+    """An encoder and how it is spoken to.
+
+    Attributes:
+        encoder: FFmpeg's name.
+        quality: the CRF where none is asked for.
+        preset: the speed likewise.
+        presets: the speeds that it takes.
+        worst: the highest CRF; 0 is the lowest.
+        tag: in MP4.
+        even: whether 4:2:0 needs even sizes.
+    """
 
     encoder: str
     quality: int
     preset: str
+    presets: tuple[str, ...] = _PRESETS
+    worst: int = 51
     tag: str | None = None
     even: bool = True
+
+    def complaint(self, quality: int | None, preset: str | None) -> str | None:
+        """Say what is wrong with a CRF or a speed, and list what is accepted; None where nothing is."""
+        if quality is not None and not 0 <= quality <= self.worst:
+            return f"a CRF (quality) of 0 to {self.worst}, not {quality}"
+        if preset is not None and preset not in self.presets:
+            return f"no preset {preset!r}{nearest(preset, self.presets)} (presets: {', '.join(self.presets)})"
+        return None
 
 
 CODECS = {
     "h264": _Codec("libx264", 20, "medium"),
     "hevc": _Codec("libx265", 22, "medium", tag="hvc1"),
-    "vp9": _Codec("libvpx-vp9", 30, "4", even=False),
-    "av1": _Codec("libsvtav1", 30, "8"),
+    "vp9": _Codec("libvpx-vp9", 30, "4", tuple(map(str, range(9))), 63, even=False),
+    "av1": _Codec("libsvtav1", 30, "8", tuple(map(str, range(14))), 63),
 }
-"""Codecs by the name that users know: encoder, default quality, default preset, tag in MP4, whether 4:2:0 needs even
-sizes."""
+"""Codecs by the name that users know."""
 
 _EIGHT, _TEN = 8, 10
-_HIGHEST = 63
+_HIGHEST = max(codec.worst for codec in CODECS.values())
 _AVX512 = 13
 """OpenCV's number of that instruction set."""
 
@@ -73,12 +98,15 @@ class Encoding:
         """Check the ranges.
 
         Raises:
-            OptionError: one is left.
+            OptionError: one is left, or the codec that is asked for does not take the quality or the preset.
         """
         if self.codec is not None and self.codec not in CODECS:
             raise OptionError(f"no codec {self.codec!r}{nearest(self.codec, CODECS)} (codecs: {', '.join(CODECS)})")
         if self.quality is not None and not 0 <= self.quality <= _HIGHEST:
             raise OptionError(f"quality must lie in 0 to {_HIGHEST}, got {self.quality}")
+        wrong = None if self.codec is None else CODECS[self.codec].complaint(self.quality, self.preset)
+        if wrong is not None:
+            raise OptionError(f"{self.codec} takes {wrong}")
         if self.threads < 1 or self.part < 1:
             raise OptionError("threads and frames of a part must be at least 1")
 
@@ -120,6 +148,9 @@ def choose(asked: Encoding, clip: Clip, container: Container) -> Encoder:
     """
     name = asked.codec or _default_codec(clip, container)
     codec = CODECS[name]
+    wrong = codec.complaint(asked.quality, asked.preset)
+    if wrong is not None:
+        raise EncoderError(str(clip.path), f"{container.format} takes {name} here, and {name} takes {wrong}")
     pixel_format = asked.pixel_format or _default_format(clip, codec)
     encoder = Encoder(
         name=codec.encoder,

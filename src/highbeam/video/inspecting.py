@@ -67,6 +67,7 @@ class Clip:
         pieces: for each piece of the clip with a clock of its own, by how much its times are made later, seconds; 0 for
             the first one.
         short: the other streams that end before their index does.
+        start: time of the first frame to show, units of ``time_base``; before zero where a clock wraps.
     """
 
     path: Path
@@ -89,6 +90,7 @@ class Clip:
     timed: bool = True
     pieces: tuple[Fraction, ...] = (Fraction(0),)
     short: tuple[Short, ...] = ()
+    start: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -108,6 +110,7 @@ class _Seen:
     shown: int = 0
     every: int = 0
     divisor: int = 0
+    start: int | None = None
     errors: list[str] = field(default_factory=list)
     first: VideoFrame | None = None
     reordered: bool = False
@@ -152,6 +155,7 @@ def inspect(path: Path) -> Clip:
             timed=seen.reordered or not context.has_b_frames or container.format.name not in _ONLY_DECODED,
             pieces=seen.clock.offsets(stream.index, tick),
             short=seen.short,
+            start=seen.start or 0,
         )
 
 
@@ -162,7 +166,7 @@ def _look_through(path: Path, container: InputContainer, stream: VideoStream) ->
     seen, tally = _Seen(), Tally(container, other_streams(container))
     stream.codec_context.thread_type = "SLICE"  # the first frame is wanted at once, not after as many as threads
     for packet in packets(container, tuple(container.streams), seen.errors):
-        seen.clock.see(packet)
+        piece = seen.clock.see(packet)
         tally.see(packet)
         if packet.stream_index != stream.index:
             continue
@@ -177,6 +181,8 @@ def _look_through(path: Path, container: InputContainer, stream: VideoStream) ->
             seen.divisor = math.gcd(seen.divisor, packet.pts or 0)
             seen.reordered |= seen.latest is not None and packet.pts is not None and packet.pts <= seen.latest
             seen.latest = packet.pts
+            if packet.pts is not None and piece == 0:
+                seen.start = packet.pts if seen.start is None else min(seen.start, packet.pts)
     seen.short = tally.short()
     if seen.every == 0:
         raise DamagedClipError(str(path), "has no frame; get an undamaged copy")

@@ -22,6 +22,7 @@ from highbeam.video.quicktime import sample_formats
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
+    from av.container.core import Chapter
     from av.packet import Packet
     from av.stream import Stream
     from av.video.stream import VideoStream
@@ -51,6 +52,7 @@ class Recipe:
         encoder: of the video.
         copied: the indices of the streams that are copied.
         notes: what is left out or changed, to be told to the user.
+        later: seconds by which all streams are to be later.
     """
 
     clip: Clip
@@ -58,6 +60,7 @@ class Recipe:
     encoder: Encoder
     copied: tuple[int, ...]
     notes: tuple[str, ...]
+    later: Fraction = Fraction(0)
 
 
 def plan_streams(clip: Clip, container: Container, encoder: Encoder, *, drop: bool) -> Recipe:
@@ -94,7 +97,21 @@ def plan_streams(clip: Clip, container: Container, encoder: Encoder, *, drop: bo
             " or ask for such streams to be left out",
         )
     notes = [f"left out {told}, which {container.format} cannot hold" for told in left_out]
-    return Recipe(clip, container, encoder, tuple(copied), (*notes, *_time_notes(clip, container)))
+    later = _before_zero(clip, copied) if container.quicktime and clip.start < 0 else Fraction(0)
+    return Recipe(clip, container, encoder, tuple(copied), (*notes, *_time_notes(clip, container)), later)
+
+
+def _before_zero(clip: Clip, copied: list[int]) -> Fraction:
+    """Return how long before zero the first stream starts, seconds, in whole units of the video's times.
+
+    MP4 and MOV can hold such times, but hide what is shown there.
+    """
+    with opened(clip.path) as (source, _):
+        streams = tuple(source.streams[index] for index in copied)
+        found = packets(source, streams, []) if streams else iter(())
+        first = min((packet.pts * packet.time_base for packet in found if packet.pts is not None), default=Fraction(0))
+    units = min(Fraction(clip.start), first / clip.time_base)
+    return -math.floor(units) * clip.time_base
 
 
 def time_unit(clip: Clip, container: Container) -> Fraction:
@@ -132,7 +149,7 @@ def assemble(recipe: Recipe, joined: Joined, headers: str, place: Path) -> int:
             if hashlib.sha256(video.codec_context.extradata or b"").hexdigest() != headers:
                 told = "the encoder is not the one of the parts; run again without --resume"
                 raise EncoderError(str(recipe.clip.path), told)
-            return _write(output, joined.packets(video), _copied(recipe.clip, source, copies))
+            return _write(output, joined.packets(video), _copied(recipe.clip, source, copies, recipe.later))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise ClipWriteError(
             str(place), f"cannot be written ({reason(error)}); check the folder and the disk, then --resume goes on"
@@ -167,8 +184,8 @@ def _seconds(packet: Packet[Any]) -> Fraction:
     return (packet.dts if packet.dts is not None else packet.pts or 0) * packet.time_base
 
 
-def _copied(clip: Clip, source: InputContainer, copies: dict[int, Stream]) -> Iterator[Packet[Any]]:
-    """Yield the packets of the streams that are copied."""
+def _copied(clip: Clip, source: InputContainer, copies: dict[int, Stream], later: Fraction) -> Iterator[Packet[Any]]:
+    """Yield the packets of the streams that are copied, later by so many seconds."""
     if not copies:
         return
     wanted = tuple(source.streams[index] for index in copies)
@@ -178,8 +195,15 @@ def _copied(clip: Clip, source: InputContainer, copies: dict[int, Stream]) -> It
             continue
         if packet.dts is None and packet.stream.type != "video":  # of videos, the container guesses the order
             packet.dts = packet.pts
+        _delay(packet, later)
         packet.stream = copies[packet.stream_index]
         yield packet
+
+
+def _delay(packet: Packet[Any], later: Fraction) -> None:
+    ticks = round(later / packet.time_base) if later else 0
+    packet.pts = None if packet.pts is None else packet.pts + ticks
+    packet.dts = None if packet.dts is None else packet.dts + ticks
 
 
 def _output(place: str | io.BytesIO, recipe: Recipe, *, final: bool) -> OutputContainer:
@@ -234,8 +258,13 @@ def _streams(output: OutputContainer, source: InputContainer, recipe: Recipe) ->
                 copies[stream.index].time_base = _no_coarser(stream.time_base, finest)
     assert main is not None  # noqa: S101 - the source has a video, or it would not have been opened
     output.metadata.update(_kept(source.metadata, _WRITTEN_BY_THE_CONTAINER))
-    output.set_chapters(source.chapters())
+    output.set_chapters([_delayed(chapter, recipe.later) for chapter in source.chapters()])
     return main, copies
+
+
+def _delayed(chapter: Chapter, later: Fraction) -> Chapter:
+    ticks = round(later / (chapter["time_base"] or Fraction(1))) if later else 0
+    return {**chapter, "start": chapter["start"] + ticks, "end": chapter["end"] + ticks}
 
 
 def _video(output: OutputContainer, template: VideoStream, recipe: Recipe) -> VideoStream:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from highbeam.errors import DamagedClipError, EncoderError
+from highbeam.resuming import sealed, unsealed
 from highbeam.video.encoding import Encoder, new_context
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.frame import VideoFrame
 
-__all__ = ["Joined", "Part", "PartEncoder", "read_part", "sealed", "unsealed", "write_whole"]
-
-_DIGEST = 32
+__all__ = ["Joined", "Part", "PartEncoder", "read_part"]
 
 
 @dataclass(frozen=True)
@@ -66,21 +64,6 @@ class Part:
         """Return the content of the part's file."""
         described = {key: value for key, value in asdict(self).items() if key != "data"}
         return sealed(json.dumps(described).encode() + b"\n" + self.data)
-
-
-def sealed(content: bytes) -> bytes:
-    """Return a file's content with its checksum behind it."""
-    return content + hashlib.sha256(content).digest()
-
-
-def unsealed(path: Path) -> bytes | None:
-    """Read a file that :func:`sealed` made; None where there is none, or a damaged one."""
-    try:
-        whole = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    content, digest = whole[:-_DIGEST], whole[-_DIGEST:]
-    return content if hashlib.sha256(content).digest() == digest else None
 
 
 def read_part(path: Path) -> Part | None:
@@ -153,28 +136,10 @@ class PartEncoder:
         self._packets.extend((int(packet.pts or 0), packet.is_keyframe, bytes(packet)) for packet in made)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of the working folder, under its name only once it is whole.
-
-    Raises:
-        OSError: the disk did not take it; nothing is left behind.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 class Joined:
     """The packets of all parts as one stream."""
 
-    def __init__(self, paths: list[Path], delay: int, base: Fraction, unit: Fraction) -> None:
+    def __init__(self, paths: list[Path], delay: int, base: Fraction, unit: Fraction, later: Fraction) -> None:
         """Prepare.
 
         Args:
@@ -182,8 +147,9 @@ class Joined:
             delay: by how many frames decoding must run ahead of showing, in any of them.
             base: the unit of the parts' times, seconds.
             unit: the unit of the stream's times, seconds; ``base`` is a multiple of it, or times are rounded.
+            later: seconds by which the whole is to be later.
         """
-        self._paths, self._delay, self._base, self._unit = paths, delay, base, unit
+        self._paths, self._delay, self._base, self._unit, self._later = paths, delay, base, unit, later
 
     def packets(self, stream: Stream) -> Iterator[Packet[Stream]]:
         """Yield the packets, with the times at which they are to be decoded: those of the frames before, in order."""
@@ -192,7 +158,7 @@ class Joined:
         waiting: list[int] = []
         for path in self._paths:
             part = self._read(path)
-            times = [self._scaled(time) for time in part.times]
+            times = [self._scaled(time, self._later) for time in part.times]
             waiting = waiting or self._early(times)
             waiting.extend(times)
             for position, (frame, key, data) in enumerate(part.chunks()):
@@ -208,8 +174,8 @@ class Joined:
         step = max(1, times[1] - times[0]) if len(times) > 1 else 1
         return [times[0] - step * ahead for ahead in range(self._delay, 0, -1)]
 
-    def _scaled(self, time: int) -> int:
-        return round(time * self._base / self._unit)
+    def _scaled(self, time: int, later: Fraction = Fraction(0)) -> int:
+        return round((time * self._base + later) / self._unit)
 
     def _read(self, path: Path) -> Part:
         part = read_part(path)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import io
-import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,15 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from highbeam.errors import ClipWriteError, OutputError, ResumeError
-from highbeam.video.parts import Part, read_part, sealed, unsealed, write_whole
+from highbeam.resuming import (
+    described,
+    differing,
+    folder_of,
+    hold,
+    sealed,
+    unpack_state,
+    unsealed,
+    write_whole,
+)
+from highbeam.video.parts import Part, read_part
 
-__all__ = ["Kept", "Workspace", "folder_of", "identity_of", "kept", "pack_state", "unpack_state", "workspace"]
-
-_SAMPLE = 1 << 20
-_SAMPLES = 16
+__all__ = ["Kept", "Workspace", "kept", "workspace"]
 
 
 @dataclass(frozen=True)
@@ -78,27 +78,21 @@ class Workspace:
             ClipWriteError: the disk did not take the manifest.
         """
         place = self.folder / "manifest.json"
-        text = json.dumps(manifest, indent=1, sort_keys=True)
         if resume and place.exists():
-            self._check(place.read_text(encoding="utf-8"), text)
+            self._check(differing(place.read_text(encoding="utf-8"), manifest))
             return
         for old in self.folder.iterdir():
             if old.name != "lock":
                 old.unlink()
         with self.taken():
-            write_whole(place, text.encode())
+            write_whole(place, described(manifest).encode())
 
-    def _check(self, before: str, now: str) -> None:
-        if before == now:
+    def _check(self, differs: list[str]) -> None:
+        if not differs:
             return
-        try:
-            old, new = json.loads(before), json.loads(now)
-            differing = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
-        except (ValueError, AttributeError, TypeError):
-            differing = ["manifest"]
         raise ResumeError(
             str(self.output),
-            f"the run that is to be resumed had another {', '.join(differing)};"
+            f"the run that is to be resumed had another {', '.join(differs)};"
             " ask for the same again, or leave --resume out to start afresh",
         )
 
@@ -145,11 +139,6 @@ class Workspace:
         return self.folder / f"{number:06}.state"
 
 
-def folder_of(output: Path) -> Path:
-    """Return the place of a result's folder."""
-    return output.parent / f".{output.name}.highbeam"
-
-
 @contextmanager
 def workspace(output: Path) -> Iterator[Workspace]:
     """Make a result's folder, and hold it against other processes.
@@ -163,56 +152,6 @@ def workspace(output: Path) -> Iterator[Workspace]:
         space.folder.mkdir(parents=True, exist_ok=True)
         lock = (space.folder / "lock").open("wb")
     with lock:
-        if not _held(lock):
+        if not hold(lock):
             raise OutputError(f"{output}: is being made by another process; wait for it")
         yield space
-
-
-def _held(lock: io.BufferedWriter) -> bool:
-    """Whether this process now holds the lock, which ends with the process, however that ends."""
-    try:
-        fcntl: Any = importlib.import_module("fcntl")
-    except ImportError:  # a system without it: nobody is held back
-        return True
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def identity_of(path: Path) -> str:
-    """Return what tells a file from others: its size, and the SHA-256 of samples from start to end."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        for place in range(_SAMPLES):
-            file.seek(max(0, size - _SAMPLE) * place // (_SAMPLES - 1))
-            digest.update(file.read(_SAMPLE))
-    return f"{size}:{digest.hexdigest()}"
-
-
-def pack_state(state: Mapping[str, Any]) -> bytes:
-    """Return a state of arrays, numbers and texts as bytes that hold nothing to be executed.
-
-    Raises:
-        TypeError: there is something else in it.
-    """
-    arrays: dict[str, Any] = {f"a{index}": np.asarray(value) for index, value in enumerate(state.values())}
-    for key, value in zip(state, arrays.values(), strict=True):
-        if value.dtype.hasobject:
-            raise TypeError(f"the state {key!r} is neither an array, a number nor a text")
-    plain = [isinstance(value, bool | int | float | str) for value in state.values()]
-    stream = io.BytesIO()
-    np.savez(stream, names=np.array(json.dumps([list(state), plain])), **arrays)
-    return stream.getvalue()
-
-
-def unpack_state(content: bytes) -> dict[str, Any]:
-    """Return a state that :func:`pack_state` packed."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as packed:
-        names, plain = json.loads(str(packed["names"]))
-        return {
-            name: packed[f"a{index}"].item() if single else packed[f"a{index}"]
-            for index, (name, single) in enumerate(zip(names, plain, strict=True))
-        }
