@@ -261,7 +261,7 @@ def test_records_tell_all(command: Command, drive_mcap: Path, tmp_path: Path) ->
     assert record == {
         "source": str(drive_mcap), "output": str(tmp_path / "out.mcap"), "status": "done", "method": "gamma",
         "width": None, "height": None, "error": None, "error_type": None, "topics": {CAMERA: CAMERA},
-        "enhanced": 3, "copied": 9, "damages": [],
+        "enhanced": 3, "copied": 9, "damages": [], "resumed": 0,
     }  # fmt: skip
 
 

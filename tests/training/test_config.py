@@ -136,7 +136,7 @@ def test_differences_leave_out_what_may_change() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_the_shipped_configurations_name_networks(path: Path) -> None:
     config = load_config(path)
-    assert path.stem in {config.network, f"{config.network}-fine"}
+    assert path.stem in {config.network, *(f"{config.network}-{part}" for part in ("fine", "steady", "lol"))}
     assert (path.stem == config.network) == (not config.start_from)
     build(config.network, **config.changes)
 
