@@ -151,8 +151,8 @@ class _Run:
         parts = losses(enhanced, bright, weights) | {"steady": unsteadiness(enhanced, corners)}
         return dark, bright, enhanced, parts
 
-    def _enhance(self, dark: Tensor, *tape: TwinTape) -> Tensor:
-        enhanced: Tensor = self.network(dark.contiguous(memory_format=torch.channels_last), *tape)
+    def _enhance(self, dark: Tensor, tape: TwinTape | None = None) -> Tensor:
+        enhanced: Tensor = self.network(dark.contiguous(memory_format=torch.channels_last), tape)
         return enhanced.float()
 
     def update(self, parts: dict[str, Tensor]) -> None:
