@@ -37,7 +37,7 @@ def test_frames_show_their_part_of_the_day_with_fresh_noise(preset: str) -> None
     assert 0 <= corners.min() <= corners.max() <= MARGIN
     first, second = dark.chunk(2)
     assert not torch.equal(first, second), "noise is drawn anew"
-    assert unsteadiness(dark, corners) < 0.05 * dark.mean() + 1 / 255, "but the light is the same"
+    assert unsteadiness(dark, corners) < 0.15 * dark.mean() + 1 / 255, "but the light is the same"
 
 
 def test_the_references_of_a_twin_agree_where_they_overlap() -> None:
